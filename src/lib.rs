@@ -2,6 +2,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod crypto;
 pub mod error;
 pub mod prompt;
 pub mod rng;
