@@ -7,5 +7,6 @@ pub mod error;
 pub mod prompt;
 pub mod rng;
 pub mod secret;
+pub mod text;
 
 pub use error::{Code, Error, Result};
