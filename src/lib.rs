@@ -2,6 +2,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod b64;
 pub mod crypto;
 pub mod error;
 pub mod prompt;
