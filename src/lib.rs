@@ -5,6 +5,7 @@
 pub mod b64;
 pub mod crypto;
 pub mod error;
+pub mod layer;
 pub mod prompt;
 pub mod rng;
 pub mod secret;
