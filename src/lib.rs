@@ -2,9 +2,11 @@
 
 #![deny(unsafe_code)]
 
+pub mod b64;
 pub mod chanbind;
 pub mod client;
 pub mod config;
+pub mod crypto;
 pub mod ctx;
 pub mod error;
 pub mod hooks;
@@ -22,6 +24,7 @@ pub mod server;
 pub mod session;
 pub mod store;
 mod sys;
+pub mod text;
 pub mod verify;
 
 pub use client::Client;
