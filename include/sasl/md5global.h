@@ -17,6 +17,7 @@
 /** A parameter list in parentheses, or nothing, as PROTOTYPES says. */
 #define PROTO_LIST(list) list
 #else
+/** A parameter list in parentheses, or nothing, as PROTOTYPES says. */
 #define PROTO_LIST(list) ()
 #endif
 

@@ -91,10 +91,14 @@ typedef struct sasl_secret {
 /** A source of random bytes, see saslutil.h. Opaque. */
 typedef struct sasl_rand_s sasl_rand_t;
 
-typedef void *sasl_malloc_t(size_t);          /**< as malloc */
-typedef void *sasl_calloc_t(size_t, size_t);  /**< as calloc */
-typedef void *sasl_realloc_t(void *, size_t); /**< as realloc */
-typedef void sasl_free_t(void *);             /**< as free */
+/** In place of malloc. */
+typedef void *sasl_malloc_t(size_t);
+/** In place of calloc; its memory is all zero. */
+typedef void *sasl_calloc_t(size_t, size_t);
+/** In place of realloc. */
+typedef void *sasl_realloc_t(void *, size_t);
+/** In place of free. */
+typedef void sasl_free_t(void *);
 
 /** Names the functions for memory that passes between the library and the program or a plugin. Only the first call
  *  counts, and only before the first init call; later ones do nothing. None of the four may be NULL.
@@ -105,10 +109,14 @@ typedef void sasl_free_t(void *);             /**< as free */
 LIBSASL_API void sasl_set_alloc(sasl_malloc_t *alloc, sasl_calloc_t *zalloc, sasl_realloc_t *resize,
                                 sasl_free_t *release);
 
-typedef void *sasl_mutex_alloc_t(void);  /**< makes a mutex; NULL: it could not */
-typedef int sasl_mutex_lock_t(void *);   /**< locks it, waiting; 0: done */
-typedef int sasl_mutex_unlock_t(void *); /**< unlocks it; 0: done */
-typedef void sasl_mutex_free_t(void *);  /**< gives it back */
+/** Makes a mutex; NULL: it could not. */
+typedef void *sasl_mutex_alloc_t(void);
+/** Locks a mutex, waiting for it; 0: done. */
+typedef int sasl_mutex_lock_t(void *);
+/** Unlocks a mutex; 0: done. */
+typedef int sasl_mutex_unlock_t(void *);
+/** Gives a mutex back. */
+typedef void sasl_mutex_free_t(void *);
 
 /** Names the functions that lock for plugins. Call it before init. None of the four may be NULL.
  *  @param make makes a mutex
@@ -359,7 +367,7 @@ LIBSASL_API void sasl_seterror(sasl_conn_t *conn, unsigned flags, const char *fm
 #define SASL_GSS_PEER_NAME 19   /**< get: the gss_name_t of the peer */
 #define SASL_GSS_LOCAL_NAME 20  /**< get: our own gss_name_t */
 #define SASL_CHANNEL_BINDING 21 /**< set, sasl_channel_binding_t: kept by reference */
-#define SASL_HTTP_REQUEST 22    /**< set, sasl_http_request_t: kept by reference */
+#define SASL_HTTP_REQUEST 22    /**< get and set, sasl_http_request_t: kept by reference */
 #define SASL_SSF_EXTERNAL 100   /**< get and set, const sasl_ssf_t: the strength of TLS or the like underneath */
 #define SASL_SEC_PROPS 101      /**< get and set, sasl_security_properties_t: copied */
 #define SASL_AUTH_EXTERNAL 102  /**< get and set, const char: the identity that TLS or the like proved; NULL: none */
@@ -392,8 +400,9 @@ LIBSASL_API int sasl_getprop(sasl_conn_t *conn, int propnum, const void **pvalue
 /** Sets a property.
  *  @param conn the connection; NULL is SASL_BADPARAM
  *  @param propnum which, a number from the list above
- *  @param value the value, copied unless the list says otherwise; NULL unsets strings and addresses, and is
- *         SASL_BADPARAM for SASL_DEFUSERREALM
+ *  @param value the value, copied unless the list says otherwise; NULL unsets strings, addresses and what is kept by
+ *         reference; it must not be NULL for SASL_SSF_EXTERNAL and SASL_SEC_PROPS, and is SASL_BADPARAM for
+ *         SASL_DEFUSERREALM
  *  @returns SASL_OK, SASL_BADPARAM, SASL_BADPROT, SASL_TOOWEAK or SASL_NOMEM */
 LIBSASL_API int sasl_setprop(sasl_conn_t *conn, int propnum, const void *value);
 

@@ -58,8 +58,9 @@ typedef struct sasl_utils {
     void (*MD5Init)(MD5_CTX *ctx);                                                      /**< ::_sasl_MD5Init */
     void (*MD5Update)(MD5_CTX *ctx, const unsigned char *in, unsigned int inlen);       /**< ::_sasl_MD5Update */
     void (*MD5Final)(unsigned char digest[16], MD5_CTX *ctx);                           /**< ::_sasl_MD5Final */
+    /** ::_sasl_hmac_md5 */
     void (*hmac_md5)(const unsigned char *text, int text_len, const unsigned char *key, int key_len,
-                     unsigned char digest[HMAC_MD5_SIZE]);                              /**< ::_sasl_hmac_md5 */
+                     unsigned char digest[HMAC_MD5_SIZE]);
     void (*hmac_md5_init)(HMAC_MD5_CTX *hmac, const unsigned char *key, int key_len);   /**< ::_sasl_hmac_md5_init */
     void (*hmac_md5_final)(unsigned char digest[HMAC_MD5_SIZE], HMAC_MD5_CTX *hmac);    /**< ::_sasl_hmac_md5_final */
     void (*hmac_md5_precalc)(HMAC_MD5_STATE *hmac, const unsigned char *key, int key_len); /**< makes a state */
@@ -94,8 +95,9 @@ typedef struct sasl_utils {
     int (*prop_getnames)(struct propctx *ctx, const char **names, struct propval *vals);      /**< ::prop_getnames */
     void (*prop_clear)(struct propctx *ctx, int requests);                                    /**< ::prop_clear */
     void (*prop_dispose)(struct propctx **ctx);                                               /**< ::prop_dispose */
+    /** ::prop_format */
     int (*prop_format)(struct propctx *ctx, const char *sep, int seplen, char *outbuf, unsigned outmax,
-                       unsigned *outlen);                                                     /**< ::prop_format */
+                       unsigned *outlen);
     int (*prop_set)(struct propctx *ctx, const char *name, const char *value, int vallen);    /**< ::prop_set */
     int (*prop_setvals)(struct propctx *ctx, const char *name, const char **values);          /**< ::prop_setvals */
     void (*prop_erase)(struct propctx *ctx, const char *name);                                /**< ::prop_erase */
