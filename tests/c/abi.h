@@ -18,6 +18,9 @@
 #include <sasl/saslplug.h>
 #include <sasl/saslutil.h>
 
+/* Exported, but not in the stock headers. */
+extern const sasl_utils_t *sasl_global_utils;
+
 #define UNUSED __attribute__((unused))
 #define CB(fn) ((int (*)(void))(fn))
 #define FQDN "host.example.com"
@@ -152,7 +155,7 @@ static UNUSED const char *detail(sasl_conn_t *conn)
 /* ---- options ------------------------------------------------------------------------------------------------- */
 
 static struct { const char *name, *value; } options[64] UNUSED;
-static int trace UNUSED; /* 1: callbacks print their arguments; 2: so does on_getopt; 3: both */
+static int trace UNUSED; /* bits: 1 callbacks print their arguments, 2 so does on_getopt, 4 only on_log */
 
 static UNUSED void set_option(const char *name, const char *value)
 {
@@ -182,7 +185,7 @@ static UNUSED int on_getopt(void *context, const char *plugin, const char *optio
 
 static UNUSED int on_log(void *context, int level, const char *message)
 {
-    if (trace & 1) say("  log[%s] %d %s", context ? (char *)context : "", level, str(message));
+    if (trace & 5) say("  log[%s] %d %s", context ? (char *)context : "", level, str(message));
     return SASL_OK;
 }
 
