@@ -20,6 +20,8 @@
 
 /* Exported, but not in the stock headers. */
 extern const sasl_utils_t *sasl_global_utils;
+extern const char *sasl_config_getstring(const char *key, const char *otherwise);
+extern void sasl_common_done(void);
 
 #define UNUSED __attribute__((unused))
 #define CB(fn) ((int (*)(void))(fn))
