@@ -24,6 +24,7 @@ pub mod server;
 pub mod session;
 pub mod store;
 mod sys;
+pub mod syslog;
 pub mod text;
 pub mod verify;
 
