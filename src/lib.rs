@@ -3,12 +3,14 @@
 #![deny(unsafe_code)]
 
 pub mod b64;
+pub mod config;
 pub mod crypto;
 pub mod error;
 pub mod layer;
 pub mod prompt;
 pub mod rng;
 pub mod secret;
+pub(crate) mod sys;
 pub mod text;
 
 pub use error::{Code, Error, Result};
