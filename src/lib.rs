@@ -12,5 +12,6 @@ pub mod rng;
 pub mod secret;
 pub(crate) mod sys;
 pub mod text;
+pub mod verify;
 
 pub use error::{Code, Error, Result};

@@ -23,6 +23,13 @@ fn elevated() -> bool {
     unsafe { libc::getuid() != libc::geteuid() || libc::getgid() != libc::getegid() }
 }
 
+/// The effective user ID.
+#[must_use]
+pub fn effective_uid() -> u32 {
+    // SAFETY: geteuid only reads the identity of the process, and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
@@ -55,7 +62,7 @@ mod tests {
     /// CVE-2004-0884: SASL_PATH was heeded in set-user-ID programs. Only root can make such a program of another user.
     #[test]
     fn a_set_user_id_program_does_not() {
-        if unsafe { libc::geteuid() } != 0 {
+        if effective_uid() != 0 {
             eprintln!("skipped: only root can make a set-user-ID program of another user");
             return;
         }

@@ -1,0 +1,3 @@
+//! Checking a user's plaintext password.
+
+pub mod saslauthd;
