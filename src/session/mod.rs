@@ -265,6 +265,12 @@ macro_rules! common_methods {
             *self.common.external_id.borrow_mut() = id.filter(|id| !id.is_empty()).map(<[u8]>::to_vec);
         }
 
+        /// Who the layer underneath says the client is.
+        #[must_use]
+        pub fn external_identity(&self) -> Option<Vec<u8>> {
+            self.common.external_id.borrow().clone()
+        }
+
         /// Sets the address of this end: `address;port` or `address`, numeric; `None` forgets it.
         ///
         /// # Errors
@@ -382,6 +388,17 @@ macro_rules! common_methods {
         /// Puts a code of the application, or of a plugin, in the place of the last error's.
         pub fn set_error_code(&self, code: Code) {
             self.common.set_code(code);
+        }
+
+        /// The channel binding of this name.
+        #[must_use]
+        pub fn binding_of(&self, name: &str) -> Option<ChannelBinding> {
+            self.common.binding(Some(name))
+        }
+
+        /// Keeps an error as the last error.
+        pub fn note_error(&self, error: &Error) {
+            self.common.note_error(error);
         }
 
         /// Keeps the error of a result as the last error.

@@ -2,5 +2,7 @@
 
 #![allow(unsafe_code)]
 
+pub mod env;
 pub mod host;
+pub mod net;
 pub mod syslog;

@@ -92,6 +92,19 @@ pub struct RawSecurityProps {
     pub property_values: *mut *const c_char,
 }
 
+impl Default for RawSecurityProps {
+    fn default() -> Self {
+        RawSecurityProps {
+            min_ssf: 0,
+            max_ssf: 0,
+            maxbufsize: 0,
+            security_flags: 0,
+            property_names: std::ptr::null_mut(),
+            property_values: std::ptr::null_mut(),
+        }
+    }
+}
+
 /// `sasl_channel_binding_t`.
 #[repr(C)]
 pub struct RawChannelBinding {

@@ -16,7 +16,7 @@ use oxisasl::{ClientSession, Code, Error, Result, Secret, ServerSession};
 use oxisasl_capi_common::callbacks::{Found, List};
 use oxisasl_capi_common::slots::Slots;
 
-use crate::abi::{self, OK, cb};
+use crate::abi::{self, Callback, OK, RawSecurityProps, cb};
 use crate::calls::{self, CallbackLog, CallbackOptions, Proc, c_string};
 use crate::propctx::PropCtx;
 
@@ -54,12 +54,14 @@ pub struct Conn {
     session: OnceCell<Session>,
     own: List,
     global: List,
+    callbacks: *const Callback,
     log: Option<CallbackLog>,
     pub slots: Slots<Slot>,
     pub props: OnceCell<Box<PropCtx>>,
     pub ssf: Cell<c_uint>,
     pub max_input: Cell<c_uint>,
     pub external_ssf: Cell<c_uint>,
+    pub security: Cell<RawSecurityProps>,
     pub gss_creds: Cell<*const c_void>,
     pub http_request: Cell<*const c_void>,
     canon_turn: Cell<bool>,
@@ -67,17 +69,19 @@ pub struct Conn {
 
 impl Conn {
     /// A connection without a session yet: the hooks of the session need to know where the connection is.
-    pub fn new(own: List, global: List) -> Box<Self> {
+    pub fn new(callbacks: *const Callback, own: List, global: List) -> Box<Self> {
         Box::new(Conn {
             session: OnceCell::new(),
             own,
             global,
+            callbacks,
             log: CallbackLog::find(own, global),
             slots: Slots::default(),
             props: OnceCell::new(),
             ssf: Cell::new(0),
             max_input: Cell::new(0),
             external_ssf: Cell::new(0),
+            security: Cell::new(RawSecurityProps::default()),
             gss_creds: Cell::new(null()),
             http_request: Cell::new(null()),
             canon_turn: Cell::new(false),
@@ -125,6 +129,27 @@ impl Conn {
                 std::ptr::from_ref(ctx.as_ref()).cast_mut()
             }
             _ => std::ptr::null_mut(),
+        }
+    }
+
+    /// The callbacks that the connection was made with.
+    pub fn callbacks(&self) -> *const Callback {
+        self.callbacks
+    }
+
+    /// Keeps an error as the connection's last.
+    pub fn note(&self, error: &Error) {
+        match self.session() {
+            Some(Session::Server(session)) => session.note_error(error),
+            Some(Session::Client(session)) => session.note_error(error),
+            None => {}
+        }
+    }
+
+    /// Brings what C was shown of the properties up to date, after a step that may have changed them.
+    pub fn refresh_props(&self) {
+        if let Some(ctx) = self.props.get() {
+            ctx.refresh();
         }
     }
 
