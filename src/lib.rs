@@ -6,5 +6,7 @@ pub mod error;
 pub mod prompt;
 pub mod rng;
 pub mod secret;
+pub mod store;
+mod sys;
 
 pub use error::{Code, Error, Result};

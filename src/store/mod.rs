@@ -1,0 +1,5 @@
+//! Password stores.
+
+pub mod bdb;
+pub mod lmdb;
+pub mod sasldb;
