@@ -198,6 +198,137 @@ fn every_page_size_byte_order_and_checksum_is_read() {
     }
 }
 
+/// Compiles one of the programs of `tests/c`.
+fn compile(scratch: &Scratch, name: &str, library: &str) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c").join(name).with_extension("c");
+    let program = scratch.path(name);
+    run(Command::new("gcc").args(["-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).arg(source).arg(library), b"");
+    program
+}
+
+#[test]
+fn deleted_and_rewritten_items_leave_no_trace() {
+    let scratch = Scratch::new();
+    let make = compile(&scratch, "bdb_make", "-ldb");
+    for page in ["512", "1024", "4096", "65536"] {
+        for order in ["1234", "4321"] {
+            let db = scratch.path(&format!("{page}-{order}"));
+            run(Command::new(&make).arg(&db).args([page, order, "churn"]), b"");
+            agree(&db);
+            let file = SasldbFile::open(&db).unwrap();
+            assert!(file.get("user300", "example.com", "userPassword").unwrap().is_none());
+            assert!(file.get("user103", "example.com", "userPassword").unwrap().is_some());
+        }
+    }
+}
+
+#[test]
+fn files_with_another_hash_function_are_read() {
+    let scratch = Scratch::new();
+    let make = compile(&scratch, "bdb_make", "-ldb");
+    let db = scratch.path("db");
+    run(Command::new(make).arg(&db).args(["512", "1234", "myhash"]), b"");
+    let file = BdbFile::new(&db);
+    file.verify().unwrap();
+    assert_eq!(file.keys().unwrap().len(), 400);
+    let get = |key: &[u8]| file.get_many(&[key.to_vec()], u32::MAX).unwrap().pop().unwrap();
+    assert_eq!(get(b"user399\0example.com\0userPassword").unwrap().expose().len(), 3990);
+    assert_eq!(get(b"user55\0example.com\0userPassword").unwrap().expose(), [b'd'; 12]);
+    assert!(get(b"user400\0example.com\0userPassword").is_none());
+}
+
+#[test]
+fn duplicate_values_are_read() {
+    let scratch = Scratch::new();
+    let mut pairs = users(20);
+    for n in 0..3 {
+        pairs.push((b"few".to_vec(), format!("value {n}").into_bytes()));
+    }
+    for n in 0..400 {
+        pairs.push((b"many".to_vec(), format!("value {n:03}").into_bytes()));
+    }
+    for n in 0..5 {
+        pairs.push((b"large".to_vec(), vec![b'0' + n; 3000]));
+    }
+    for sorted in ["dupsort=0", "dupsort=1"] {
+        for page in ["db_pagesize=512", "db_pagesize=4096"] {
+            for order in ["db_lorder=1234", "db_lorder=4321"] {
+                let db = scratch.path(&format!("{sorted}{page}{order}"));
+                db_load(&db, &["duplicates=1", sorted, page, order], &pairs);
+                agree(&db);
+            }
+        }
+    }
+}
+
+#[test]
+fn other_files_are_refused_by_name() {
+    let scratch = Scratch::new();
+    let refused = |name: &str, words: &str| {
+        let path = scratch.path(name);
+        let file = SasldbFile::new(&path, Default::default());
+        for error in [
+            file.get("alice", "example.com", "userPassword").unwrap_err(),
+            file.put("alice", "example.com", "userPassword", b"x").unwrap_err(),
+            file.users().unwrap_err(),
+        ] {
+            assert_eq!(error.code(), Code::Fail);
+            assert!(error.detail().contains(path.to_str().unwrap()), "{error}");
+            assert!(error.detail().contains(words) || error.detail().contains("is read but not written"), "{error}");
+        }
+    };
+    let load = |name: &str, arguments: &[&str]| {
+        let dump = if arguments.contains(&"recno") || arguments.contains(&"queue") { "1\nx\n" } else { "a\nb\n" };
+        run(Command::new("db5.3_load").args(arguments).arg("-T").arg(scratch.path(name)), dump.as_bytes());
+    };
+    load("btree", &["-t", "btree"]);
+    refused("btree", "Berkeley DB btree");
+    load("queue", &["-t", "queue", "-c", "re_len=10"]);
+    refused("queue", "Berkeley DB queue");
+    load("encrypted", &["-t", "hash", "-P", "password"]);
+    refused("encrypted", "encrypted");
+    for (name, magic, words) in [
+        ("gdbm", &0x1357_9acf_u32.to_le_bytes()[..], "GDBM"),
+        ("gdbm-old", &0x1357_9ace_u32.to_be_bytes(), "GDBM"),
+        ("gdbm-sync", &0x1357_9ad0_u32.to_le_bytes(), "GDBM"),
+        ("bdb185", &0x0006_1561_u32.to_be_bytes(), "1.85"),
+        ("sqlite", b"SQLite format 3\0", "SQLite"),
+        ("text", b"alice:secret\n", "no password database"),
+        ("short", b"\0", "no password database"),
+        ("zeros", &[0; 8192], "no password database"),
+    ] {
+        fs::write(scratch.path(name), [magic, &[0; 100]].concat()).unwrap();
+        refused(name, words);
+        assert!(SasldbFile::open(scratch.path(name)).is_err());
+    }
+    fs::create_dir(scratch.path("directory")).unwrap();
+    refused("directory", "not a regular file");
+    run(Command::new("mkfifo").arg(scratch.path("pipe")), b"");
+    refused("pipe", "not a regular file");
+}
+
+#[test]
+fn names_and_values_that_cannot_be_stored_are_refused() {
+    let scratch = Scratch::new();
+    let file = SasldbFile::open(scratch.path("db")).unwrap();
+    for (user, realm, property) in [("a\0b", "c", "d"), ("a", "b\0", "d"), ("a", "b", "\0")] {
+        assert_eq!(file.get(user, realm, property).unwrap_err().code(), Code::BadParam);
+        assert_eq!(file.put(user, realm, property, b"x").unwrap_err().code(), Code::BadParam);
+        assert_eq!(file.delete(user, realm, property).unwrap_err().code(), Code::BadParam);
+        assert_eq!(file.user_exists(user, realm).is_err(), property != "\0");
+    }
+    assert_eq!(file.put("u".repeat(500), "realm", "property", b"x").unwrap_err().code(), Code::BadParam);
+    assert!(file.get("u".repeat(5000), "realm", "property").unwrap().is_none());
+    assert_eq!(file.put("u", "realm", "property", &[b'x'; 8193]).unwrap_err().code(), Code::BufOver);
+    assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 0, "nothing was made");
+    file.put("u".repeat(509 - 5 - 8), "realm", "property", &[b'x'; 8192]).unwrap();
+    let value = file.get("u".repeat(509 - 5 - 8), "realm", "property").unwrap().unwrap();
+    assert_eq!(value.expose().len(), 8192);
+    assert!(file.get("u".repeat(5000), "realm", "property").unwrap().is_none());
+    file.put("", "", "", b"").unwrap();
+    assert!(file.get("", "", "").unwrap().unwrap().expose().is_empty());
+}
+
 fn lmdb_dump(db: &Path) -> Pairs {
     parse_dump(&run(Command::new("mdb_dump").arg("-n").arg(db), b"").stdout)
 }

@@ -10,8 +10,9 @@ use crate::secret::Secret;
 /// Inner pages: of sorted values, and of record numbers.
 const TYPE_INNER_SORTED: u8 = 3;
 const TYPE_INNER_NUMBERED: u8 = 4;
-/// A leaf.
-const TYPE_LEAF: u8 = 12;
+/// Leaves: of sorted values, and of record numbers.
+const TYPE_LEAF_SORTED: u8 = 12;
+const TYPE_LEAF_NUMBERED: u8 = 6;
 /// More levels than any file can have.
 const MAX_DEPTH: usize = 32;
 
@@ -31,7 +32,7 @@ pub(super) fn read(file: &HashFile, root: u32, take: Take, seen: &mut HashSet<u3
         file.page(number, &mut buffer)?;
         let header = page::header(&buffer, layout, number)?;
         let child_at = match header.kind {
-            TYPE_LEAF => {
+            TYPE_LEAF_SORTED | TYPE_LEAF_NUMBERED => {
                 leaf = Some(number);
                 break;
             }
@@ -55,7 +56,7 @@ pub(super) fn read(file: &HashFile, root: u32, take: Take, seen: &mut HashSet<u3
         }
         file.page(number, &mut buffer)?;
         let header = page::header(&buffer, layout, number)?;
-        if header.kind != TYPE_LEAF {
+        if header.kind != TYPE_LEAF_SORTED && header.kind != TYPE_LEAF_NUMBERED {
             return damaged(number, format!("it is of type {} where duplicates should be", header.kind));
         }
         check_link(number, previous, header.previous)?;

@@ -304,6 +304,7 @@ impl HashFile {
             bucket: None,
             at: (0, 0),
             seen: HashSet::new(),
+            keys: HashSet::new(),
             buffer: self.buffer(),
             ready: VecDeque::new(),
             failed: false,
@@ -387,6 +388,8 @@ pub(super) struct Walk<'f> {
     /// The next page of that bucket, 0 if none, and the one before it.
     at: (u32, u32),
     seen: HashSet<u32>,
+    /// The keys of that bucket so far.
+    keys: HashSet<Vec<u8>>,
     buffer: Zeroizing<Vec<u8>>,
     /// What has been read of the current page.
     ready: VecDeque<(Vec<u8>, Secret)>,
@@ -403,6 +406,7 @@ impl Walk<'_> {
                 return Ok(false);
             }
             self.bucket = Some(bucket);
+            self.keys.clear();
             self.at = (meta.page_of(bucket)?, 0);
         }
         let (number, previous) = self.at;
@@ -427,6 +431,10 @@ impl Walk<'_> {
                 _ => return damaged(number, format!("pair {pair} has no key")),
             };
             file.check_place(&key, bucket, number)?;
+            // Duplicates share one key; a second one is another key gone wrong, and would get its owner's secret.
+            if !self.keys.insert(key.clone()) {
+                return damaged(number, "a key on it is already taken");
+            }
             for value in file.values(number, pairs.value(pair)?, Take::All, &mut self.seen)? {
                 self.ready.push_back((key.clone(), value));
             }
