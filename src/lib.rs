@@ -2,6 +2,7 @@
 
 #![deny(unsafe_code)]
 
+mod apop;
 pub mod b64;
 pub mod chanbind;
 pub mod client;

@@ -402,7 +402,7 @@ macro_rules! common_methods {
         }
 
         /// Keeps the error of a result as the last error.
-        pub(super) fn record<T>(&self, result: Result<T>) -> Result<T> {
+        pub(crate) fn record<T>(&self, result: Result<T>) -> Result<T> {
             if let Err(error) = &result {
                 self.common.note_error(error);
             }

@@ -389,7 +389,11 @@ impl ServerSession {
         Ok(Progress::Done(data))
     }
 
-    pub(super) fn authorize(&self) -> Result<()> {
+    pub(crate) fn forget_identity(&self) {
+        *self.common.identity.borrow_mut() = Identity::default();
+    }
+
+    pub(crate) fn authorize(&self) -> Result<()> {
         let Identity { user: Some(user), authid: Some(authid) } = self.common.identity.borrow().clone() else {
             return Err(Error::protocol("mech did not call canon_user for both authzid and authid"));
         };

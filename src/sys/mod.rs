@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code)]
 
+#[cfg(feature = "lmdb")]
+pub(crate) mod db;
 pub mod env;
 pub mod host;
 pub mod net;

@@ -160,23 +160,10 @@ pub type ProxyPolicy = unsafe extern "C" fn(
     c_uint,
     *mut PropCtx,
 ) -> c_int;
-pub type CheckPass = unsafe extern "C" fn(
-    *mut Conn,
-    *mut c_void,
-    *const c_char,
-    *const c_char,
-    c_uint,
-    *mut PropCtx,
-) -> c_int;
-pub type SetPass = unsafe extern "C" fn(
-    *mut Conn,
-    *mut c_void,
-    *const c_char,
-    *const c_char,
-    c_uint,
-    *mut PropCtx,
-    c_uint,
-) -> c_int;
+pub type CheckPass =
+    unsafe extern "C" fn(*mut Conn, *mut c_void, *const c_char, *const c_char, c_uint, *mut PropCtx) -> c_int;
+pub type SetPass =
+    unsafe extern "C" fn(*mut Conn, *mut c_void, *const c_char, *const c_char, c_uint, *mut PropCtx, c_uint) -> c_int;
 pub type CanonUserFn = unsafe extern "C" fn(
     *mut Conn,
     *mut c_void,
@@ -188,8 +175,7 @@ pub type CanonUserFn = unsafe extern "C" fn(
     c_uint,
     *mut c_uint,
 ) -> c_int;
-pub type ServerBindingFn =
-    unsafe extern "C" fn(*mut Conn, *mut c_void, *const c_char, *const c_char) -> c_int;
+pub type ServerBindingFn = unsafe extern "C" fn(*mut Conn, *mut c_void, *const c_char, *const c_char) -> c_int;
 
 const _: () = {
     assert!(size_of::<Callback>() == 24);

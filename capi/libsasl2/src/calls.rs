@@ -167,9 +167,7 @@ pub fn challenge(
     // SAFETY: the interface gives the callbacks with these ids this type.
     let ask = unsafe { transmute::<Proc, abi::ChalPrompt>(proc) };
     // SAFETY: the strings live during the call.
-    let status = unsafe {
-        ask(context, id as c_int, raw(&label), text.as_ptr(), raw(&default), &mut result, &mut len)
-    };
+    let status = unsafe { ask(context, id as c_int, raw(&label), text.as_ptr(), raw(&default), &mut result, &mut len) };
     answered(status, || {
         (!result.is_null()).then(|| {
             // SAFETY: the callback answered OK with so many bytes.

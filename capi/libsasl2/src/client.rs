@@ -113,7 +113,7 @@ export! {
         clientout: *mut *const c_char,
         clientoutlen: *mut c_uint,
     ) -> c_int {
-        let begun = (|| {
+        let begun: Result<_> = (|| {
             global::client()?;
             // SAFETY: by this function's contract.
             let (conn, input) = unsafe { (connection(conn)?, arg::bytes(serverin, serverinlen, "serverin")?) };

@@ -315,8 +315,7 @@ impl ServerHooks for Hooks {
         let (text, len) =
             password.as_ref().map_or((null(), 0), |(text, len)| (text.expose().as_ptr().cast::<c_char>(), *len));
         // SAFETY: the strings live during the call.
-        let status =
-            unsafe { set(conn.raw(), context, user.as_ptr(), text, len, conn.propctx(), change.flags.0) };
+        let status = unsafe { set(conn.raw(), context, user.as_ptr(), text, len, conn.propctx(), change.flags.0) };
         Some(if status == OK { Ok(()) } else { Err(conn.callback_error(status)) })
     }
 

@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use oxisasl::config::{ConfigFile, Layered, Options};
+use oxisasl::config::{ConfigFile, Options};
 use oxisasl::{Client, Code, Error, Result, Server};
 use oxisasl_capi_common::callbacks::List;
 

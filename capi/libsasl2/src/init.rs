@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use oxisasl::config::{ConfigFile, Options as _, Verdict, search_path};
 use oxisasl::log::Level;
-use oxisasl::store::sasldb::Sasldb;
+use oxisasl::store::auxprop_sasldb::Sasldb;
 use oxisasl::syslog::Syslog;
 use oxisasl::{Client, Code, Error, Result, Server, syslog};
 use oxisasl_capi_common::callbacks::{Callback, List};
@@ -150,11 +150,15 @@ export! {
     pub fn sasl_set_path(path_type: c_int, path: *mut c_char) -> c_int {
         // SAFETY: by this function's contract.
         let Some(path) = (unsafe { arg::optional_str(path) }) else { return Code::Fail.number() };
-        global::write(|global| match path_type {
-            0 => global.plugin_path = Some(path),
-            1 => global.config_path = Some(path),
-            _ => return Code::Fail.number(),
-        }.map_or(OK, |()| OK))
+        global::write(|global| {
+            let place = match path_type {
+                0 => &mut global.plugin_path,
+                1 => &mut global.config_path,
+                _ => return Code::Fail.number(),
+            };
+            *place = Some(path);
+            OK
+        })
     }
 }
 
@@ -213,7 +217,8 @@ fn load_config(list: List, name: &str) -> Result<Option<ConfigFile>> {
     })?;
     for warning in file.iter().flat_map(ConfigFile::lint) {
         let log = calls::CallbackLog::find(list, List::NONE);
-        let wanted = file.as_ref().and_then(|file| file.get(None, "log_level")).is_none_or(|level| level.as_ref() != "0");
+        let wanted =
+            file.as_ref().and_then(|file| file.get(None, "log_level")).is_none_or(|level| level.as_ref() != "0");
         match log {
             Some(log) => log.write(Level::Warn as c_int, &warning.to_string()),
             None if wanted => syslog::write(Level::Warn, &warning.to_string()),

@@ -63,7 +63,8 @@ pub unsafe fn take_answers(session: &ClientSession, place: *mut *mut Interact) -
     unsafe {
         while (*entry).id != 0 {
             let result = (*entry).result.cast::<u8>();
-            let answer = (!result.is_null()).then(|| Secret::from(slice::from_raw_parts(result, (*entry).len as usize)));
+            let answer =
+                (!result.is_null()).then(|| Secret::from(slice::from_raw_parts(result, (*entry).len as usize)));
             if let Some(kind) = prompt_kind((*entry).id) {
                 session.supply(kind, answer);
             }

@@ -89,7 +89,6 @@ macro_rules! either {
         }
     };
 }
-pub(crate) use either;
 
 fn get(conn: &Conn, propnum: c_int) -> Result<*const c_void> {
     let keep = |bytes: Vec<u8>| conn.slots.keep(Slot::Property(propnum), bytes).cast::<c_void>();
@@ -172,15 +171,12 @@ unsafe fn set(conn: &Conn, propnum: c_int, value: *const c_void) -> Result<()> {
             either!(conn, session => session.set_external_id(id));
         }
         prop::DEFUSERREALM => {
-            let session = conn.server().map_err(|_| {
-                Error::protocol("Tried to set realm on non-server connection")
-            })?;
+            let session = conn.server().map_err(|_| Error::protocol("Tried to set realm on non-server connection"))?;
             session.set_realm(&text().unwrap_or_default())?;
         }
         prop::APPNAME => {
-            let session = conn.server().map_err(|_| {
-                Error::protocol("Tried to set application name on non-server connection")
-            })?;
+            let session =
+                conn.server().map_err(|_| Error::protocol("Tried to set application name on non-server connection"))?;
             session.set_app_name(text().unwrap_or_default());
         }
         prop::SEC_PROPS => {

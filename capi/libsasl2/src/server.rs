@@ -77,7 +77,7 @@ export! {
         serverout: *mut *const c_char,
         serveroutlen: *mut c_uint,
     ) -> c_int {
-        let begun = (|| {
+        let begun: Result<_> = (|| {
             global::server()?;
             // SAFETY: by this function's contract.
             let (conn, mech, input) =
@@ -105,7 +105,7 @@ export! {
         serverout: *mut *const c_char,
         serveroutlen: *mut c_uint,
     ) -> c_int {
-        let begun = (|| {
+        let begun: Result<_> = (|| {
             global::server()?;
             // SAFETY: by this function's contract.
             unsafe { Ok((connection(conn)?, arg::bytes(clientin, clientinlen, "clientin")?)) }

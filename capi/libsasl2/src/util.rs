@@ -11,7 +11,7 @@ use oxisasl::{b64, rng, text};
 use oxisasl_capi_common::{arg, export};
 use zeroize::Zeroize as _;
 
-use crate::abi::OK;
+use crate::abi::{CONTINUE, OK};
 use crate::calls::c_string;
 use crate::conn::Conn;
 use crate::global;
@@ -104,11 +104,15 @@ export! {
         // SAFETY: by this function's contract.
         let room = unsafe { slice::from_raw_parts_mut(out.cast::<u8>(), outmax as usize) };
         let decoded = b64::decode_c(input.unwrap_or_default(), room);
-        if let Some(len) = decoded.outlen {
+        if let Some(len) = decoded.len {
             // SAFETY: by this function's contract.
             unsafe { arg::put(outlen, len as c_uint) };
         }
-        decoded.status
+        match decoded.result {
+            Ok(true) => OK,
+            Ok(false) => CONTINUE,
+            Err(code) => code.number(),
+        }
     }
 
     /// Makes a challenge for APOP (RFC 1939 section 7), and says how long it is; 0 when there is no room for it.
@@ -260,4 +264,3 @@ export! {
 pub fn forget_list() {
     *LIST.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }
-
