@@ -451,6 +451,10 @@ impl ClientWorld for ClientSession {
         self.fqdn.as_deref()
     }
 
+    fn host_name(&self) -> Result<String> {
+        crate::sys::host::name()
+    }
+
     fn binding_choice(&self) -> BindingChoice {
         self.choice.get()
     }
