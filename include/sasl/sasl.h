@@ -453,7 +453,8 @@ LIBSASL_API int sasl_client_new(const char *service, const char *serverFQDN, con
  *         cannot send a message along; then none is made.
  *  @param clientoutlen receives the length of the message; must not be NULL if clientout is not
  *  @param mech receives the name of the mechanism, static; may be NULL
- *  @returns SASL_CONTINUE, SASL_OK, SASL_INTERACT, SASL_NOMECH, or an error of the mechanism */
+ *  @returns SASL_CONTINUE: send the message and call ::sasl_client_step; SASL_OK: send it, the client has no more to
+ *           say, and the server must now say that it is content; SASL_INTERACT, SASL_NOMECH, or another error */
 LIBSASL_API int sasl_client_start(sasl_conn_t *conn, const char *mechlist, sasl_interact_t **prompt_need,
                                   const char **clientout, unsigned *clientoutlen, const char **mech);
 
