@@ -17,8 +17,8 @@ done
 [ -n "$missing" ] || exit 0
 
 # The same archives as the system's, as sources.
+rm -rf apt
 mkdir -p apt/parts apt/lists/partial apt/cache/archives/partial
-rm -f apt/parts/*
 for file in /etc/apt/sources.list.d/*.sources; do
     if grep -qs debian-archive-keyring "$file"; then
         sed 's/^Types:.*/Types: deb-src/' "$file" >"apt/parts/$(basename "$file")"
@@ -32,6 +32,13 @@ done
 set -- -q -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$PWD/apt/parts" \
     -o "Dir::State::Lists=$PWD/apt/lists" -o "Dir::Cache=$PWD/apt/cache"
 apt-get "$@" update >apt/log 2>&1 || { cat apt/log >&2; exit 1; }
-# shellcheck disable=SC2086  # one word for each package
-apt-get "$@" source --download-only $missing >apt/log 2>&1 || { cat apt/log >&2; exit 1; }
+
+# A mirror may lack the archive of the newest version and have that of another.
+for package in $missing; do
+    for version in $(apt-cache "$@" showsrc "$package" | sed -n 's/^Version: //p'); do
+        apt-get "$@" source --download-only "$package=$version" >>apt/log 2>&1 && break
+        rm -f "$package"_*.orig.tar.*
+    done
+    ls "$package"_*.orig.tar.* >/dev/null 2>&1 || { cat apt/log >&2; exit 1; }
+done
 rm -rf apt
