@@ -5,6 +5,7 @@ mod des;
 mod hash;
 mod hex;
 mod md5;
+mod md5_kernel;
 mod pbkdf2;
 mod rc4;
 
