@@ -17,6 +17,9 @@ pub(super) fn compress_blocks(state: &mut [u32; 4], blocks: &[Block]) {
 }
 
 /// Hashes `block` into a state, and enciphers or deciphers `data` in the meantime.
+///
+/// Inlined into a larger function the values no longer fit the registers, and a quarter of the speed is gone.
+#[inline(never)]
 pub(super) fn compress_and_apply(state: &mut [u32; 4], block: &Block, rc4: &mut Rc4, data: &mut Block) {
     let table = black_box(&TABLE);
     let mut walk = rc4.walk();

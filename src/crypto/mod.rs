@@ -2,6 +2,7 @@
 //! place that knows which crates they come from.
 
 mod des;
+mod des_kernel;
 mod hash;
 mod hex;
 mod md5;
