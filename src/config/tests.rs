@@ -75,7 +75,7 @@ fn yes_is_what_stock_takes_for_it() {
 #[test]
 fn the_first_to_know_decides() {
     let (program, file) = ([("a", "1")], parse(b"a: 2\nb: 3\n").unwrap());
-    let chain = Chain(vec![&program, &file]);
+    let chain = Layered { first: Some(&program), then: &file };
     assert_eq!(chain.get(None, "a").as_deref(), Some("1"));
     assert_eq!(chain.get(None, "b").as_deref(), Some("3"));
     assert_eq!(chain.get(None, "c"), None);
