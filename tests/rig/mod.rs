@@ -1,0 +1,6 @@
+//! The rigs: other people's unmodified programs run on a chosen `libsasl2.so.2`.
+//!
+//! Each test binary includes this tree with `mod rig;` and uses its part of it, hence the `allow`.
+#![allow(dead_code)]
+
+pub mod base;

@@ -1,0 +1,11 @@
+//! Debian's own Sendmail, server and client, on a chosen `libsasl2.so.2`.
+
+mod rig;
+
+use rig::base::{Library, TempDir, make_sasldb};
+
+#[test]
+fn the_rig_makes_a_database() {
+    let dir = TempDir::new("sendmail");
+    make_sasldb(&Library::under_test(), &dir.join("sasldb2"), "mail.example.test", &[("tim", "tanstaaftanstaaf")]);
+}
