@@ -252,13 +252,25 @@ impl Hash {
 
     /// `Hi()` of RFC 5802, section 2.2.
     pub fn hi(self, password: &[u8], salt: &[u8], rounds: u32) -> Vec<u8> {
-        let mut block = self.hmac(password, &[salt, &[0, 0, 0, 1]].concat());
-        let mut sum = block.clone();
-        for _ in 1..rounds {
-            block = self.hmac(password, &block);
-            sum.iter_mut().zip(&block).for_each(|(s, b)| *s ^= b);
+        fn with<M: Mac + KeyInit + Clone>(password: &[u8], salt: &[u8], rounds: u32) -> Vec<u8> {
+            let keyed = <M as KeyInit>::new_from_slice(password).expect("any length will do");
+            let next = |data: &[u8]| keyed.clone().chain_update(data).finalize().into_bytes();
+            let mut block = next(&[salt, &[0, 0, 0, 1]].concat());
+            let mut sum = block.to_vec();
+            for _ in 1..rounds {
+                block = next(&block);
+                sum.iter_mut().zip(&block).for_each(|(s, b)| *s ^= b);
+            }
+            sum
         }
-        sum
+        match self {
+            Hash::Md5 => with::<Hmac<Md5>>(password, salt, rounds),
+            Hash::Sha1 => with::<Hmac<Sha1>>(password, salt, rounds),
+            Hash::Sha224 => with::<Hmac<Sha224>>(password, salt, rounds),
+            Hash::Sha256 => with::<Hmac<Sha256>>(password, salt, rounds),
+            Hash::Sha384 => with::<Hmac<Sha384>>(password, salt, rounds),
+            Hash::Sha512 => with::<Hmac<Sha512>>(password, salt, rounds),
+        }
     }
 }
 

@@ -15,6 +15,9 @@ use super::smtp::Smtp;
 /// The host name that the server sees, hence also its realm.
 pub const HOST: &str = "mail.example.test";
 
+/// The host name of a relay client; it connects from 127.0.0.2.
+pub const CLIENT: &str = "client.example.test";
+
 /// The users of every database that the rig makes.
 pub const USERS: &[(&str, &str)] = &[("tim", "tanstaaftanstaaf"), ("ursel", "p e n c i l"), ("rené", "gruyère")];
 
@@ -68,7 +71,7 @@ impl Default for Config {
 
 impl Config {
     /// Makes `mc` and `cf` in the sandbox, with the library's configuration and the queue; gives the cf's path.
-    fn write(&self, sandbox: &Sandbox, daemon_line: &str) -> PathBuf {
+    fn write(&self, sandbox: &Sandbox, host: &str, lines: &str) -> PathBuf {
         let dir = sandbox.dir.path().display();
         sandbox.dir.dir("sasl");
         if let Some(text) = &self.library_conf {
@@ -77,17 +80,18 @@ impl Config {
         let queue = sandbox.dir.dir("queue");
         set_mode(&queue, 0o700);
         sandbox.dir.write("aliases", "");
+        sandbox.dir.write("statistics", "");
         sandbox.dir.write("service.switch", "hosts files\naliases files\n");
         let mc = format!(
             "divert(0)dnl\n\
              OSTYPE(`linux')dnl\n\
-             undefine(`ALIAS_FILE')define(`ALIAS_FILE', `')dnl\n\
+             define(`ALIAS_FILE', `{dir}/aliases')dnl\n\
              define(`QUEUE_DIR', `{dir}/queue')dnl\n\
              define(`STATUS_FILE', `{dir}/statistics')dnl\n\
              define(`HELP_FILE', `')dnl\n\
              define(`confPID_FILE', `{dir}/pid')dnl\n\
              define(`confSERVICE_SWITCH_FILE', `{dir}/service.switch')dnl\n\
-             define(`confDOMAIN_NAME', `{HOST}')dnl\n\
+             define(`confDOMAIN_NAME', `{host}')dnl\n\
              define(`confDEF_USER_ID', `8:8')dnl\n\
              define(`confTO_IDENT', `0')dnl\n\
              define(`confTO_CONNECT', `10s')dnl\n\
@@ -101,7 +105,7 @@ impl Config {
              FEATURE(`no_default_msa')dnl\n\
              FEATURE(`nocanonify')dnl\n\
              FEATURE(`accept_unresolvable_domains')dnl\n\
-             {daemon_line}\n\
+             {lines}\n\
              {extra}\n\
              MAILER(`smtp')dnl\n\
              LOCAL_CONFIG\n\
@@ -148,7 +152,7 @@ impl Server {
     fn launch(library: &Library, config: &Config) -> Server {
         let sandbox = Sandbox::new("sendmail", HOST);
         let port = free_port();
-        let cf = config.write(&sandbox, &format!("DAEMON_OPTIONS(`Port={port}, Addr=127.0.0.1, Name=MTA')dnl"));
+        let cf = config.write(&sandbox, HOST, &format!("DAEMON_OPTIONS(`Port={port}, Addr=127.0.0.1, Name=MTA')dnl"));
         if config.database {
             make_sasldb(library, &sandbox.dir.join("sasldb2"), HOST, USERS);
         }
@@ -202,7 +206,7 @@ pub struct Sent {
 
 /// Sends a message to `port` on the loopback address with Sendmail as the client, authenticating from an authinfo map.
 pub fn send(library: &Library, config: &Config, port: u16, auth: Option<&AuthInfo<'_>>, message: &str) -> Sent {
-    let sandbox = Sandbox::new("sendmail-client", "client.example.test");
+    let sandbox = Sandbox::new("sendmail-client", CLIENT);
     let mut map = String::new();
     if let Some(AuthInfo { user, password, mechanisms }) = auth {
         map = format!("AuthInfo:[127.0.0.1]\t\"U:{user}\" \"I:{user}\" \"P:{password}\"");
@@ -227,7 +231,7 @@ pub fn send(library: &Library, config: &Config, port: u16, auth: Option<&AuthInf
         ),
         ..config.clone()
     };
-    let cf = config.write(&sandbox, "DAEMON_OPTIONS(`Port=0, Addr=127.0.0.1, Name=MTA')dnl");
+    let cf = config.write(&sandbox, CLIENT, "CLIENT_OPTIONS(`Family=inet, Address=127.0.0.2')dnl");
     let mut command = sandbox.command(library, &config.binary);
     // -odi: deliver now, in the foreground; -v prints the dialogue.
     command.args(["-bm", "-odi", "-oem", "-v", "-L", "sm-client", "-f", "sender@client.example.test"]);
