@@ -2,7 +2,7 @@
 //! in `client.rs`, computed from the RFCs' formulas.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -83,9 +83,14 @@ impl Smtp {
         }
     }
 
-    /// Sends bytes beneath the security layer.
+    /// Sends bytes beneath the security layer. The server may have hung up already: the next reply tells.
     pub fn write_raw(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).expect("write");
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Says that nothing more will come. The server may have hung up already.
+    pub fn end_of_input(&self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
     }
 
     /// The packets that the security layer makes of `bytes`.

@@ -7,4 +7,5 @@
 #[path = "../rig/mod.rs"]
 mod rig;
 
+mod layers;
 mod server;

@@ -1,8 +1,8 @@
 //! Sendmail as a server: every mechanism, right and wrong, and what Sendmail makes of the answers.
 
-use crate::rig::base::{Library, make_sasldb};
-use crate::rig::client::{CramMd5, DigestMd5, Login, Mechanism, Plain, Protection, Scram, mechanism};
-use crate::rig::sendmail::{Config, HOST, MECHANISMS, Server, USERS};
+use crate::rig::base::Library;
+use crate::rig::client::{Login, Mechanism, mechanism};
+use crate::rig::sendmail::{Config, MECHANISMS, Server, USERS};
 use crate::rig::smtp::Smtp;
 
 fn server() -> Server {
