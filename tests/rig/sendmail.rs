@@ -48,6 +48,8 @@ pub struct Config {
     pub library_conf: Option<String>,
     /// Whether to make the password database with [`USERS`].
     pub database: bool,
+    /// Files and directories of the sandbox to change the mode of.
+    pub modes: Vec<(String, u32)>,
 }
 
 /// All mechanisms that the tests use, in the order that they ask for.
@@ -65,6 +67,7 @@ impl Default for Config {
                 "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: @DIR@/sasldb2\n".to_owned(),
             ),
             database: true,
+            modes: Vec::new(),
         }
     }
 }
@@ -76,6 +79,9 @@ impl Config {
         sandbox.dir.dir("sasl");
         if let Some(text) = &self.library_conf {
             sandbox.dir.write("sasl/Sendmail.conf", text.replace("@DIR@", &dir.to_string()));
+        }
+        for (name, mode) in &self.modes {
+            set_mode(&sandbox.dir.join(name), *mode);
         }
         let queue = sandbox.dir.dir("queue");
         set_mode(&queue, 0o700);

@@ -7,5 +7,6 @@
 #[path = "../rig/mod.rs"]
 mod rig;
 
+mod configuration;
 mod layers;
 mod server;
