@@ -192,13 +192,28 @@ fn queued(dir: &Path) -> Vec<String> {
     bodies
 }
 
-/// Who a relay client says it is.
-#[derive(Clone, Debug)]
+/// Who a relay client says it is; empty fields are left out of its map.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct AuthInfo<'a> {
+    /// The authorisation identity, `U:`.
     pub user: &'a str,
+    /// The authentication identity, `I:`.
+    pub authid: &'a str,
+    /// `P:`.
     pub password: &'a str,
-    /// The mechanisms it may use; empty for the library's choice among Sendmail's list.
+    /// `R:`.
+    pub realm: &'a str,
+    /// `M:`, the mechanisms it may use; none for the library's choice among Sendmail's list.
     pub mechanisms: &'a str,
+}
+
+impl AuthInfo<'_> {
+    fn entry(&self) -> String {
+        let fields =
+            [("U", self.user), ("I", self.authid), ("P", self.password), ("R", self.realm), ("M", self.mechanisms)];
+        let fields = fields.iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| format!("\"{k}:{v}\""));
+        format!("AuthInfo:[127.0.0.1]\t{}\n", fields.collect::<Vec<_>>().join(" "))
+    }
 }
 
 /// What a relay client did with its message.
@@ -210,17 +225,18 @@ pub struct Sent {
     pub queued: Vec<String>,
 }
 
+impl Sent {
+    /// The mechanisms that it tried, in order.
+    pub fn tried(&self) -> Vec<&str> {
+        let commands = self.ran.stdout.lines().filter_map(|l| l.strip_prefix(">>> AUTH "));
+        commands.map(|c| c.split(' ').next().unwrap_or_default()).collect()
+    }
+}
+
 /// Sends a message to `port` on the loopback address with Sendmail as the client, authenticating from an authinfo map.
 pub fn send(library: &Library, config: &Config, port: u16, auth: Option<&AuthInfo<'_>>, message: &str) -> Sent {
     let sandbox = Sandbox::new("sendmail-client", CLIENT);
-    let mut map = String::new();
-    if let Some(AuthInfo { user, password, mechanisms }) = auth {
-        map = format!("AuthInfo:[127.0.0.1]\t\"U:{user}\" \"I:{user}\" \"P:{password}\"");
-        if !mechanisms.is_empty() {
-            map += &format!(" \"M:{mechanisms}\"");
-        }
-        map.push('\n');
-    }
+    let map = auth.map_or(String::new(), AuthInfo::entry);
     let file = sandbox.dir.join("authinfo");
     let made = run(
         Command::new(unpacked().join("usr/libexec/sendmail/makemap")).args(["-C", "/dev/null", "hash"]).arg(&file),

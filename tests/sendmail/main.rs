@@ -7,6 +7,8 @@
 #[path = "../rig/mod.rs"]
 mod rig;
 
+mod client;
 mod configuration;
+mod dishonest;
 mod layers;
 mod server;
