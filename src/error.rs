@@ -201,6 +201,15 @@ impl Error {
         &self.prompts
     }
 
+    /// The same error, told as `what`. Its own detail is added unless it is about the credentials, where it would tell
+    /// the other side whether the user exists.
+    #[must_use]
+    pub fn in_context(self, what: &'static str) -> Self {
+        let keep_quiet = self.detail.is_empty() || matches!(self.code, Code::BadAuth | Code::NoUser | Code::Trans);
+        let detail = if keep_quiet { Cow::Borrowed(what) } else { Cow::Owned(format!("{what}: {}", self.detail)) };
+        Error { detail, ..self }
+    }
+
     /// The same error under another code.
     #[must_use]
     pub fn with_code(mut self, code: Code) -> Self {

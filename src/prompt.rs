@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::secret::Secret;
 
 /// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum PromptKind {
     /// The identity to act as (authzid); empty means the same as the authcid.
