@@ -6,11 +6,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -246,10 +246,32 @@ impl Library {
         Library { name: name.to_owned(), dir: Some(dir.to_owned()) }
     }
 
-    /// The library under test: `OXISASL_RIG_LIBRARY` is `stock`, or a directory that holds a `libsasl2.so.2`.
+    /// Ours, built by cargo as it is shipped.
+    pub fn ours() -> Library {
+        static DIR: OnceLock<PathBuf> = OnceLock::new();
+        let dir = DIR.get_or_init(|| {
+            let mut cargo = Command::new(env!("CARGO"));
+            let built = target_dir();
+            cargo.args(["build", "--quiet", "--release", "--package", "oxisasl-libsasl2", "--target-dir"]).arg(&built);
+            must(cargo.current_dir(repository("")));
+            // The name that the loader looks for. Several test binaries may come here at once: the name is put in
+            // place whole.
+            let dir = built.join("rig/lib");
+            fs::create_dir_all(&dir).expect("library directory");
+            let new = dir.join(format!("new-{}", std::process::id()));
+            let _ = fs::remove_file(&new);
+            symlink(built.join("release/libsasl2.so"), &new).expect("link to the library");
+            fs::rename(&new, dir.join("libsasl2.so.2")).expect("link to the library");
+            dir
+        });
+        Library::at("ours", dir)
+    }
+
+    /// The library under test: ours, unless `OXISASL_RIG_LIBRARY` is `stock` or a directory with a `libsasl2.so.2`.
     pub fn under_test() -> Library {
         match std::env::var("OXISASL_RIG_LIBRARY").as_deref() {
-            Err(_) | Ok("stock" | "") => Library::stock(),
+            Err(_) | Ok("") => Library::ours(),
+            Ok("stock") => Library::stock(),
             Ok(dir) => Library::at("ours", Path::new(dir)),
         }
     }

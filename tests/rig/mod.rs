@@ -9,3 +9,4 @@ pub mod digest;
 pub mod sandbox;
 pub mod sendmail;
 pub mod smtp;
+pub mod source;

@@ -7,6 +7,7 @@
 #[path = "../rig/mod.rs"]
 mod rig;
 
+mod built;
 mod client;
 mod configuration;
 mod dishonest;
