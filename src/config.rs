@@ -15,7 +15,7 @@ mod lint;
 pub use lint::Warning;
 
 /// Where options come from: a file, or a program that answers for itself.
-pub trait Options {
+pub trait Options: Send + Sync {
     /// The value of an option, as the part called `plugin` asks for it. `None` when it is not set, and the default
     /// holds.
     fn get(&self, plugin: Option<&str>, name: &str) -> Option<Cow<'_, str>>;
@@ -44,14 +44,44 @@ impl<const N: usize> Options for [(&str, &str); N] {
     }
 }
 
-/// Several places to look for an option, the first of which to know it decides.
-#[derive(Default)]
-pub struct Chain<'a>(pub Vec<&'a dyn Options>);
+/// Options of one source that go before those of another.
+pub struct Layered<'a> {
+    /// Asked first.
+    pub first: Option<&'a dyn Options>,
+    /// Asked for what the first does not have.
+    pub then: &'a dyn Options,
+}
 
-impl Options for Chain<'_> {
+impl Options for Layered<'_> {
     fn get(&self, plugin: Option<&str>, name: &str) -> Option<Cow<'_, str>> {
-        self.0.iter().find_map(|options| options.get(plugin, name))
+        self.first.and_then(|first| first.get(plugin, name)).or_else(|| self.then.get(plugin, name))
     }
+}
+
+/// No option is set.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoOptions;
+
+impl Options for NoOptions {
+    fn get(&self, _: Option<&str>, _: &str) -> Option<Cow<'_, str>> {
+        None
+    }
+}
+
+/// The value of an option as a number: its leading digits, as C's `atoi` reads it; 0 for anything else.
+#[must_use]
+pub fn integer(options: &dyn Options, name: &str) -> Option<i32> {
+    let value = options.get(None, name)?;
+    let text = value.trim_start();
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let end = digits.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
+    Some(digits.get(..end)?.parse::<i32>().unwrap_or(if end == 0 { 0 } else { i32::MAX }) * sign)
+}
+
+/// A variable of the environment, unless the process runs with more rights than its caller has.
+#[must_use]
+pub fn environment(name: &str) -> Option<String> {
+    secure_env(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// Whether a value means yes: it begins with `1`, `y` or `t`, or with `on`. Upper case does not count.

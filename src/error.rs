@@ -132,6 +132,11 @@ impl Code {
         TABLE.iter().find(|row| row.1 == number).map_or(Code::Foreign(number), |row| row.0)
     }
 
+    /// Every code that has a name.
+    pub fn all() -> impl Iterator<Item = Code> {
+        TABLE.iter().map(|row| row.0)
+    }
+
     /// The text of the C interface for this code (`sasl_errstring`), in English.
     #[must_use]
     pub fn text(self) -> &'static str {
@@ -199,6 +204,15 @@ impl Error {
     #[must_use]
     pub fn prompts(&self) -> &[Prompt] {
         &self.prompts
+    }
+
+    /// The same error, told as `what`. Its own detail is added unless it is about the credentials, where it would tell
+    /// the other side whether the user exists.
+    #[must_use]
+    pub fn in_context(self, what: &'static str) -> Self {
+        let keep_quiet = self.detail.is_empty() || matches!(self.code, Code::BadAuth | Code::NoUser | Code::Trans);
+        let detail = if keep_quiet { Cow::Borrowed(what) } else { Cow::Owned(format!("{what}: {}", self.detail)) };
+        Error { detail, ..self }
     }
 
     /// The same error under another code.
