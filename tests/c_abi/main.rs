@@ -115,17 +115,31 @@ macro_rules! programs {
 }
 
 programs! {
+    abi_alloc
+    abi_auxprop
     abi_bad
     abi_base64
+    abi_callbacks
+    abi_canon
+    abi_chanbind
+    abi_checkpass
+    abi_config
     abi_digest
+    abi_errors
+    abi_info
+    abi_layer
     abi_life
     abi_list
     abi_loglevel
+    abi_prop
     abi_props
     abi_scram
+    abi_select
     abi_state
+    abi_toy
     abi_trace
     abi_utf8
+    abi_util
 }
 
 #[test]
