@@ -5,12 +5,15 @@ mod scratch;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use oxisasl::Code;
 use oxisasl::store::bdb::BdbFile;
 use oxisasl::store::sasldb::{Format, SasldbFile};
-use scratch::{Pairs, Scratch, compile, hex, parse_dump, run};
+use scratch::{Pairs, Running, Scratch, compile, hex, parse_dump, run};
 
 fn saslpasswd2(db: &Path, realm: &str, user: &str, password: Option<&str>) {
     let mut command = Command::new("saslpasswd2");
@@ -259,4 +262,69 @@ fn names_and_values_that_cannot_be_stored_are_refused() {
     assert!(file.get("u".repeat(5000), "realm", "property").unwrap().is_none());
     file.put("", "", "", b"").unwrap();
     assert!(file.get("", "", "").unwrap().unwrap().expose().is_empty());
+}
+
+#[test]
+fn a_file_that_is_being_written_is_read_right() {
+    let scratch = Scratch::new();
+    let make = compile(&scratch, "bdb_make", "-ldb");
+    let db = scratch.path("db");
+    let mut writer = Running::start(Command::new(make).arg(&db).args(["512", "1234", "busy"]).stdout(Stdio::piped()));
+    writer.expect_line("ready");
+    let file = SasldbFile::open(&db).unwrap();
+    let (mut right, mut later) = (0, 0);
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(4) {
+        for n in 0..100 {
+            match file.lookup_many(format!("user{n}"), "example.com", &["userPassword", "other"]) {
+                Ok(values) => {
+                    let value = values[0].as_ref().unwrap_or_else(|| panic!("user{n} was lost")).expose();
+                    assert!((40..43).contains(&value.len()) && value.iter().all(|byte| *byte == value[0]), "{value:?}");
+                    assert!(values[1].is_none());
+                    right += 1;
+                }
+                Err(error) => {
+                    assert_eq!(error.code(), Code::TryAgain, "{error}");
+                    later += 1;
+                }
+            }
+        }
+    }
+    drop(writer);
+    println!("{right} right, {later} to be tried again");
+    assert!(right > 20 * later, "{right} right, {later} to be tried again");
+}
+
+#[test]
+fn a_change_by_saslpasswd2_shows_at_once() {
+    let scratch = Scratch::new();
+    let db = scratch.path("db");
+    db_load(&db, &["db_pagesize=512"], &users(50));
+    let file = SasldbFile::open(&db).unwrap();
+    let get = |user: &str| {
+        file.get(user, "example.com", "userPassword").unwrap().map(|v| String::from_utf8(v.expose().to_vec()).unwrap())
+    };
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                assert_eq!(get("user7").unwrap(), "secret of 7");
+                assert_eq!(get("nobody"), None);
+            }
+        });
+        for n in 0..30 {
+            let user = format!("new{n}");
+            assert_eq!(get(&user), None);
+            saslpasswd2(&db, "example.com", &user, Some(&user));
+            assert_eq!(get(&user).as_ref(), Some(&user));
+            saslpasswd2(&db, "example.com", &user, Some("changed"));
+            assert_eq!(get(&user).unwrap(), "changed");
+            if n % 3 == 0 {
+                saslpasswd2(&db, "example.com", &user, None);
+                assert_eq!(get(&user), None);
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    agree(&db);
 }

@@ -5,7 +5,6 @@
 mod scratch;
 
 use std::fs::{self, OpenOptions, Permissions};
-use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -17,7 +16,7 @@ use std::time::{Duration, Instant};
 use oxisasl::Code;
 use oxisasl::store::lmdb::LmdbOptions;
 use oxisasl::store::sasldb::{Format, SasldbFile};
-use scratch::{Scratch, compile, lmdb_dump, run};
+use scratch::{Running, Scratch, compile, lmdb_dump, run};
 
 const REALM: &str = "example.com";
 const PROPERTY: &str = "userPassword";
@@ -278,8 +277,8 @@ fn options_that_cannot_be_used_are_refused() {
 fn many_writers_take_turns() {
     let scratch = Scratch::new();
     let db = scratch.path("db");
-    let mut writers: Vec<_> =
-        (0..4).map(|n| child(&format!("write w{n}"), &db).stdout(Stdio::null()).spawn().unwrap()).collect();
+    let writers: Vec<_> =
+        (0..4).map(|n| Running::start(child(&format!("write w{n}"), &db).stdout(Stdio::null()))).collect();
     let file = SasldbFile::new(&db, LmdbOptions::default());
     thread::scope(|scope| {
         for thread in 0..3 {
@@ -292,9 +291,7 @@ fn many_writers_take_turns() {
             });
         }
     });
-    for writer in &mut writers {
-        assert!(writer.wait().unwrap().success());
-    }
+    writers.into_iter().for_each(Running::finish);
     let pairs = lmdb_dump(&db);
     assert_eq!(pairs.len(), 5 * 3 * 25);
     for (key, values) in pairs {
@@ -309,11 +306,10 @@ fn a_killed_writer_leaves_a_sound_database() {
     let file = SasldbFile::open(&db).unwrap();
     put(&file, "alice", b"secret");
     for round in 0..15_u32 {
-        let mut writer = child("write-forever", &db).stdout(Stdio::null()).spawn().unwrap();
+        let writer = Running::start(child("write-forever", &db).stdout(Stdio::null()));
         // Any moment will do: the point is that it is a different one each time.
         thread::sleep(Duration::from_micros(u64::from(15_000 + round * 2311)));
-        writer.kill().unwrap();
-        writer.wait().unwrap();
+        drop(writer);
         assert_eq!(get(&file, "alice").unwrap(), b"secret");
         put(&file, "round", round.to_string().as_bytes());
         assert_eq!(get(&file, "round").unwrap(), round.to_string().as_bytes());
@@ -395,7 +391,7 @@ fn a_reader_without_the_lock_file_sees_whole_values() {
     let scratch = Scratch::new();
     let (db, lock) = (scratch.path("db"), scratch.path("db-lock"));
     put(&SasldbFile::open(&db).unwrap(), "alice", b"secret");
-    let mut writer = child("write-forever", &db).stdout(Stdio::null()).spawn().unwrap();
+    let writer = Running::start(child("write-forever", &db).stdout(Stdio::null()));
     while get(&SasldbFile::open(&db).unwrap(), "user49").is_none() {
         thread::sleep(Duration::from_millis(5));
     }
@@ -404,8 +400,7 @@ fn a_reader_without_the_lock_file_sees_whole_values() {
     set_mode(&scratch.0, 0o555);
     let reader = child("nobody read-while-written", &db).output().unwrap();
     set_mode(&scratch.0, 0o755);
-    writer.kill().unwrap();
-    writer.wait().unwrap();
+    drop(writer);
     assert!(reader.status.success(), "{reader:?}");
 }
 
@@ -531,11 +526,11 @@ fn a_removed_lock_file_is_made_again() {
     put(&file, "alice", b"secret");
     fs::remove_file(&lock).unwrap();
     put(&file, "bob", b"secret");
-    let mut writer = child("write w", &db).stdout(Stdio::null()).spawn().unwrap();
+    let writer = Running::start(child("write w", &db).stdout(Stdio::null()));
     for n in 0..25 {
         put(&file, &format!("us{n}"), b"us");
     }
-    assert!(writer.wait().unwrap().success());
+    writer.finish();
     assert_eq!(lmdb_dump(&db).len(), 2 + 75 + 25);
     assert_eq!(mode(&lock), 0o600);
 }
@@ -571,12 +566,8 @@ fn a_lack_of_reader_slots_is_waited_out_and_dead_readers_do_not_count() {
     let file = SasldbFile::new(&db, LmdbOptions { map_kib: None, max_readers: Some(2) });
     put(&file, "alice", b"secret");
     for _ in 0..2 {
-        let mut reader = Command::new(&peer).arg(&db).arg("hang").stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(reader.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "reading\n");
-        reader.kill().unwrap();
-        reader.wait().unwrap();
+        let mut reader = Running::start(Command::new(&peer).arg(&db).arg("hang").stdout(Stdio::piped()));
+        reader.expect_line("reading");
     }
     assert_eq!(get(&file, "alice").unwrap(), b"secret");
     thread::scope(|scope| {
