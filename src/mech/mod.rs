@@ -12,10 +12,11 @@ use crate::layer::SecurityLayer;
 use crate::policy::{Features, Refusal, SecurityFlags, Ssf};
 use crate::prompt::PromptKind;
 
+pub mod digest_md5;
 pub mod plain;
 
 /// Every mechanism that is built in. The order decides between mechanisms that are equally strong.
-pub static BUILTIN: &[&dyn Mechanism] = &[&plain::Plain];
+pub static BUILTIN: &[&dyn Mechanism] = &[&digest_md5::DigestMd5, &plain::Plain];
 
 /// What is known about a mechanism before it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
