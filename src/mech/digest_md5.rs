@@ -84,7 +84,7 @@ impl Protection {
 }
 
 /// What one side takes part in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Offer {
     min: Ssf,
     max: Ssf,

@@ -10,7 +10,7 @@ use super::hash::{Signed, session_key, to_latin1, user_key};
 use super::layer::{Layer, max_input};
 use super::reauth::{self, Met, Target};
 use super::{DEFAULT_MAXBUF, MAX_MAXBUF, NONCE_BYTES, Offer, Protection, note_weak};
-use crate::ctx::{ClientCx, World};
+use crate::ctx::ClientCx;
 use crate::error::{Code, Error, Result};
 use crate::layer::SecurityLayer;
 use crate::log::Level;
@@ -78,11 +78,11 @@ impl Client {
                 Some(user) => user,
                 None => ask(cx, &[])?.0,
             };
-            let target = target(cx, fqdn, &user);
+            let offer = Offer::of(&**cx);
+            let target = target(cx, fqdn, &user, offer);
             let user = self.user.insert(user);
-            // The connection may demand what the last one did not: then the server is asked anew.
             if let Some(mut met) = reauth::take(&target)
-                && let Ok(protection) = choose(&**cx, &met.challenge)
+                && let Ok(protection) = choose(&offer, &met.challenge)
                 && let Some(nc) = met.nc.checked_add(1)
             {
                 met.nc = nc;
@@ -99,7 +99,8 @@ impl Client {
     fn respond(&mut self, cx: &ClientCx<'_>, fqdn: &str, challenge: &[u8]) -> Result<ClientStep> {
         cx.log(Level::Debug, "DIGEST-MD5 client step 2");
         let challenge = Challenge::parse(challenge)?;
-        let protection = choose(&**cx, &challenge)?;
+        let offer = Offer::of(&**cx);
+        let protection = choose(&offer, &challenge)?;
         let (user, realm) = match self.user.take() {
             Some(user) => {
                 let realm = which_realm(cx, fqdn, &challenge.realms);
@@ -110,7 +111,7 @@ impl Client {
                 (self.user.insert(user), realm)
             }
         };
-        let met = Met { target: target(cx, fqdn, user), challenge, realm, nc: 1 };
+        let met = Met { target: target(cx, fqdn, user, offer), challenge, realm, nc: 1 };
         let (response, answered) = answer(cx, user, met, protection, false)?;
         self.state = State::Answered(Box::new(answered));
         Ok(ClientStep::Continue(Some(response)))
@@ -132,8 +133,8 @@ impl Client {
     }
 }
 
-fn target(cx: &ClientCx<'_>, fqdn: &str, user: &User) -> Target {
-    Target { service: cx.service().into(), fqdn: fqdn.into(), username: user.authcid.clone() }
+fn target(cx: &ClientCx<'_>, fqdn: &str, user: &User, offer: Offer) -> Target {
+    Target { service: cx.service().into(), fqdn: fqdn.into(), username: user.authcid.clone(), offer }
 }
 
 /// Asks for the user and, where the server offers several realms, for one of them. All that has to be asked of the
@@ -180,8 +181,7 @@ fn which_realm(cx: &ClientCx<'_>, fqdn: &str, realms: &[Vec<u8>]) -> Result<Vec<
 }
 
 /// The strongest protection that the server offers and the connection may have.
-fn choose(world: &dyn World, challenge: &Challenge) -> Result<Protection> {
-    let offer = Offer::of(world);
+fn choose(offer: &Offer, challenge: &Challenge) -> Result<Protection> {
     let ciphers = challenge.ciphers.iter().copied().filter(|_| challenge.privacy);
     let cipher = ciphers.filter(|cipher| offer.takes(Protection::Privacy(*cipher))).max_by_key(|cipher| cipher.ssf());
     let protection = match cipher {

@@ -327,3 +327,107 @@ pub fn rspauth(message: &[u8]) -> Result<Option<Value<'_>>> {
     let found = directives(message).map_err(garbage)?;
     Ok(found.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(b"rspauth")).map(|(_, value)| value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(message: &str) -> Result<Vec<(String, String)>> {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        Ok(directives(message.as_bytes())?.iter().map(|(name, value)| (text(name), text(value))).collect())
+    }
+
+    #[test]
+    fn directives_as_they_are_written() {
+        let one = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+        for (message, expected) in [
+            ("a=b", one("a", "b")),
+            ("a=\"b\"", one("a", "b")),
+            (" \t,, a = \"b\" ,\r\n ,", one("a", "b")),
+            ("a=b,\0\0", one("a", "b")),
+            ("a=\"\"", one("a", "")),
+            ("a=", one("a", "")),
+            ("=", one("", "")),
+            ("a=b=c", one("a", "b=c")),
+            ("a=\"b\\\"c\\\\d\\e,f=g\"", one("a", "b\"c\\de,f=g")),
+            ("", vec![]),
+            (",\0", vec![]),
+        ] {
+            assert_eq!(parsed(message).unwrap(), expected, "{message:?}");
+        }
+        assert_eq!(parsed("a=b,c=\"d\",a=e").unwrap().len(), 3);
+    }
+
+    #[test]
+    fn malformed_directives() {
+        for message in
+            ["a", "a,b=c", "a=\"b", "a=\"b\\\"", "a=\"b\"c", "a=b c", "a b=c", "a=b\0,c=d", "\"a\"", "a=\"b\" \"c\""]
+        {
+            let error = directives(message.as_bytes()).unwrap_err();
+            assert_eq!((error.code(), error.detail()), (Code::BadAuth, "Parse error"), "{message:?}");
+        }
+    }
+
+    /// RFC 2831 section 4: the challenge and the response of its IMAP example.
+    #[test]
+    fn messages_of_rfc_2831() {
+        let challenge = Challenge::parse(
+            b"realm=\"elwood.innosoft.com\",nonce=\"OA6MG9tEQGm2hh\",qop=\"auth\",algorithm=md5-sess,charset=utf-8",
+        );
+        let expected = Challenge {
+            nonce: b"OA6MG9tEQGm2hh".to_vec(),
+            realms: vec![b"elwood.innosoft.com".to_vec()],
+            auth: true,
+            utf8: true,
+            ..Challenge::default()
+        };
+        assert_eq!(challenge.unwrap(), expected);
+        let response = Response::parse(
+            b"charset=utf-8,username=\"chris\",realm=\"elwood.innosoft.com\",nonce=\"OA6MG9tEQGm2hh\",nc=00000001,\
+              cnonce=\"OA6MHXh6VqTrRk\",digest-uri=\"imap/elwood.innosoft.com\",\
+              response=d388dad90d4bbd760a152321f2143af7,qop=auth",
+        )
+        .unwrap();
+        assert_eq!((&*response.username, response.nc, response.qop.as_deref()), (&b"chris"[..], 1, Some(&b"auth"[..])));
+        assert_eq!((&*response.uri, response.utf8), (&b"imap/elwood.innosoft.com"[..], true));
+        assert_eq!(&*response.digest, b"d388dad90d4bbd760a152321f2143af7");
+        // What is written is read as it was.
+        assert_eq!(Response::parse(&response.write()).unwrap(), response);
+        assert_eq!(rspauth(b"rspauth=ea40f60335c427b5527b84dbabcdfffd").unwrap().unwrap().len(), 32);
+    }
+
+    /// Quotes and backslashes are escaped, whoever chose them (CVE-2026-107161 was a buffer too small for that).
+    #[test]
+    fn hostile_values_survive_quoting() {
+        let hostile: Cow<'_, [u8]> = Cow::Owned(b"\"\\\\\",=".repeat(100));
+        let none = || Cow::Borrowed(&b""[..]);
+        let response = Response {
+            username: hostile.clone(),
+            realm: Some(hostile.clone()),
+            authzid: Some(hostile.clone()),
+            nonce: hostile.clone(),
+            cnonce: none(),
+            nc: u32::MAX,
+            qop: None,
+            cipher: None,
+            maxbuf: None,
+            uri: none(),
+            digest: none(),
+            utf8: false,
+        };
+        let written = response.write();
+        assert_eq!(directives(&written).unwrap().iter().filter(|(_, value)| *value == hostile).count(), 4);
+        let offer = Offer { min: 0, max: 0, weak: true };
+        let challenge = Challenge::write(&offer, "N", &hostile[..100], false, 0);
+        assert_eq!(Challenge::parse(&challenge).unwrap().realms, [&hostile[..100]]);
+    }
+
+    #[test]
+    fn numbers() {
+        for (text, expected) in
+            [("0", Some(0)), ("0017", Some(17)), ("4294967296", Some(u32::MAX)), ("", None), ("+1", None), ("1k", None)]
+        {
+            assert_eq!(number(text.as_bytes()), expected, "{text:?}");
+        }
+    }
+}

@@ -301,3 +301,264 @@ fn even_out(length: usize, longest: usize) {
         std::hint::black_box(state);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::hash::{session_key, user_key};
+    use super::*;
+    use crate::crypto::{from_hex, to_hex};
+    use crate::error::Code;
+
+    fn protections() -> impl Iterator<Item = Protection> {
+        [Protection::Integrity].into_iter().chain(Cipher::ALL.map(Protection::Privacy))
+    }
+
+    fn pair(protection: Protection) -> (Layer, Layer) {
+        let key = Key::new(*b"0123456789abcdef");
+        let side = |side| Layer::new(side, protection, &key, 65536, 65536).unwrap().unwrap();
+        (side(Side::Client), side(Side::Server))
+    }
+
+    fn seal(layer: &mut Layer, text: &[u8]) -> Vec<u8> {
+        let mut packet = Vec::new();
+        layer.encode(text, &mut packet).unwrap();
+        packet
+    }
+
+    /// Packets that the stock library sent (`3des`, which it cannot complete: made with OpenSSL), and ours are the same
+    /// to the byte: two of the client's, one of the server's, after alice had logged in with the password `secret`.
+    #[test]
+    fn packets_are_those_of_the_stock_library() {
+        #[rustfmt::skip]
+        let transcripts = [
+            ("auth-int", "zr66rza72kR03dUM2RA5vE2rgW4UFXrnyaMGkZsZZTM=", "G4pCQDf+T7jpXVrTsxY3WyMdSErnCXZzY2qciOyXoS4=", [
+                "0000001568656c6c6fa609f6adc9e0605fe461000100000000",
+                "0000001f61207365636f6e64207061636b657492822abd2acab838b5f3000100000001",
+                "0000001777656c636f6d65f48bb9dc1163a2f4ab47000100000000",
+            ]),
+            ("rc4-40", "EekgkXZkkmnMj4fkDh1Q842hDmVlS76vuU6ythtthlA=", "cBjqyrviFXcwa6d2S7DUOIyilmIYx3JYTXLO9isUTAo=", [
+                "00000015e72e02063b1ef35c2deeffe5f5a6eb000100000000",
+                "0000001ff1632211c639db15a4bb74995349b6e60c57dbf6cca4d927c3000100000001",
+                "000000171ad21b65ea42148cf10ea862747099c0d3000100000000",
+            ]),
+            ("rc4-56", "yk/iDHtYrMW8YVDF/AmUZjy14pgVXwEyoYaCaOIXDVc=", "MFUFEA6jWmfHh9XAdfJiD85zy5azB8UVOy+KWuTDXrg=", [
+                "00000015fab63a6c1360d849b43162ce5f4d7e000100000000",
+                "0000001f6d7d9d4b4c0bd9bbc5218f065b259b6d293e6a2530da71b610000100000001",
+                "00000017a9806b7276a3e4a0bb32f4cc5c8ec129f2000100000000",
+            ]),
+            ("rc4", "TX/ZVTG0USEmgFVde1q10H4uLbjsmpyxZr/t2yh/O5s=", "9DEwWlGEViRF0dYRM3BCoMWA6+bl6UsITItezI6O8Nc=", [
+                "00000015c757c1a81af3f59fac7d5f63661290000100000000",
+                "0000001f993e285a88a07fb4736b7db8e2f351b8db70f160d9c0d702a8000100000001",
+                "00000017159ea2990bb8d94661e868a9156055c6f4000100000000",
+            ]),
+            ("des", "29z8Iz4WwFa7RVvEBHinT8cxW2sAOpkeW1wsPgeBhKU=", "Qzz6H3SlXR2+UNGrtKjMGSS+XNtZt2aJTDYEPegsL3c=", [
+                "000000169a5ffa5f0200a0412960df7550ef61d6000100000000",
+                "000000264df2783cca281dff550b922eba9d7951d87526f74331dfc7aefad7dccc99d128000100000001",
+                "0000001e659260965c3660c4d3faaa58dba5e08494b6703ecdc51b3e000100000000",
+            ]),
+            ("3des", "nonce", "cnonce", [
+                "000000162a652754aff9f0b7405b0c0544bdb1bd000100000000",
+                "00000026e4ad8d34d4d3b11ff099ce489adeeef82d31fbaea2940303e09ca39b02665145000100000001",
+                "0000001e751a7cd7b8a2f2f59f1f3571d3c80ff0deb6e70c2b5f475c000100000000",
+            ]),
+        ];
+        for (name, nonce, cnonce, [first, second, answer]) in transcripts {
+            let protection = Cipher::named(name.as_bytes()).map_or(Protection::Integrity, Protection::Privacy);
+            let user = user_key(b"alice", b"host.example.com", b"secret");
+            let key = session_key(&user, nonce.as_bytes(), cnonce.as_bytes(), None);
+            let side = |side| Layer::new(side, protection, &key, 65536, 65536).unwrap().unwrap();
+            let (mut client, mut server) = (side(Side::Client), side(Side::Server));
+            assert_eq!(to_hex(&seal(&mut client, b"hello")), first, "{name}");
+            assert_eq!(to_hex(&seal(&mut client, b"a second packet")), second, "{name}");
+            assert_eq!(to_hex(&seal(&mut server, b"welcome")), answer, "{name}");
+            let mut out = Vec::new();
+            client.decode(&from_hex(answer.as_bytes()).unwrap(), &mut out).unwrap();
+            server.decode(&from_hex(first.as_bytes()).unwrap(), &mut out).unwrap();
+            server.decode(&from_hex(second.as_bytes()).unwrap(), &mut out).unwrap();
+            assert_eq!(out, b"welcomehelloa second packet", "{name}");
+        }
+    }
+
+    /// The numbers that `SASL_MAXOUTBUF` shows: a server's is 4 less.
+    #[test]
+    fn what_a_packet_may_carry() {
+        let rc4 = Protection::Privacy(Cipher::Rc4);
+        for (protection, client, server) in
+            [(Protection::Integrity, 65520, 65516), (rc4, 65511, 65507), (Protection::None, 65536, 65532)]
+        {
+            assert_eq!(max_input(Side::Client, protection, 65536), Some(client));
+            assert_eq!(max_input(Side::Server, protection, 65536), Some(server));
+        }
+        assert_eq!(max_input(Side::Client, Protection::Integrity, 16), None);
+        assert_eq!(max_input(Side::Client, Protection::Integrity, 17), Some(1));
+        assert_eq!(max_input(Side::Server, rc4, 29), None);
+        assert_eq!(max_input(Side::Server, rc4, 30), Some(1));
+        let key = Key::default();
+        assert!(Layer::new(Side::Server, rc4, &key, 65536, 29).is_err_and(|error| error.code() == Code::BadAuth));
+        assert!(Layer::new(Side::Server, Protection::None, &key, 0, 0).unwrap().is_none());
+    }
+
+    /// The longest packets fit into the peer's buffer, and one byte more is refused by it.
+    #[test]
+    fn the_longest_packets_fit() {
+        for protection in protections() {
+            for buffer in 30..100 {
+                for (one, other) in [(Side::Client, Side::Server), (Side::Server, Side::Client)] {
+                    let key = Key::default();
+                    let mut sender = Layer::new(one, protection, &key, 65536, buffer).unwrap().unwrap();
+                    let mut receiver = Layer::new(other, protection, &key, buffer, 65536).unwrap().unwrap();
+                    let text = vec![7; sender.max_input() as usize];
+                    let packet = seal(&mut sender, &text);
+                    assert!(packet.len() <= 4 + buffer as usize);
+                    let mut out = Vec::new();
+                    receiver.decode(&packet, &mut out).unwrap();
+                    assert_eq!(out, text);
+                    let header = (buffer + 1).to_be_bytes();
+                    assert_eq!(receiver.decode(&header, &mut out).unwrap_err().code(), Code::Fail);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_length_survives() {
+        for protection in protections() {
+            let (mut client, mut server) = pair(protection);
+            for length in 0..200 {
+                let text: Vec<u8> = (0..length).collect();
+                let (sent, answered) = (seal(&mut client, &text), seal(&mut server, &text));
+                let mut out = Vec::new();
+                server.decode(&sent, &mut out).unwrap();
+                client.decode(&answered, &mut out).unwrap();
+                assert_eq!(out, [&text[..], &text].concat());
+            }
+        }
+    }
+
+    fn refused(receiver: &mut Layer, packet: &[u8]) -> String {
+        let mut out = b"kept".to_vec();
+        let error = receiver.decode(packet, &mut out).unwrap_err();
+        assert_eq!((error.code(), &out[..]), (Code::Fail, &b"kept"[..]));
+        // And the stream is over, whatever comes.
+        assert!(receiver.decode(b"", &mut out).is_err());
+        error.detail().to_owned()
+    }
+
+    #[test]
+    fn no_bit_can_be_changed() {
+        for protection in protections() {
+            let packet = seal(&mut pair(protection).0, b"some text");
+            for bit in 32..packet.len() * 8 {
+                let mut changed = packet.clone();
+                changed[bit / 8] ^= 1 << (bit % 8);
+                let text = refused(&mut pair(protection).1, &changed);
+                let trailer = changed.len() - TRAILER;
+                let expected = match bit / 8 {
+                    byte if byte < trailer => "CMAC doesn't match",
+                    byte if byte < trailer + 2 => "Wrong Version",
+                    _ => "Incorrect Sequence Number",
+                };
+                assert!(text.starts_with(expected), "{bit}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn packets_come_once_and_in_order() {
+        for protection in protections() {
+            let (mut client, mut server) = pair(protection);
+            let packets: Vec<_> = [b"one", b"two"].iter().map(|text| seal(&mut client, *text)).collect();
+            let text = refused(&mut pair(protection).1, &packets[1]);
+            assert_eq!(text, "Incorrect Sequence Number: received 1, expected 0");
+            server.decode(&packets[0], &mut Vec::new()).unwrap();
+            assert_eq!(refused(&mut server, &packets[0]), "Incorrect Sequence Number: received 0, expected 1");
+            // Nor can a packet be sent back to where it came from.
+            let text = refused(&mut client, &packets[0]);
+            assert!(text.starts_with("CMAC doesn't match"), "{text}");
+        }
+    }
+
+    #[test]
+    fn packets_of_any_other_length_are_refused() {
+        for protection in protections() {
+            let packet = seal(&mut pair(protection).0, b"0123456789abcdef");
+            for length in 0..packet.len() - 4 {
+                // The end of the packet is kept, so that version and number are right where they are all there.
+                let end = &packet[packet.len() - length..];
+                let text = refused(&mut pair(protection).1, &[&(length as u32).to_be_bytes()[..], end].concat());
+                let expected = if length < 16 { "must be at least 16 bytes" } else { "CMAC doesn't match" };
+                assert!(text.contains(expected), "{length}: {text}");
+            }
+        }
+    }
+
+    /// Wrong padding under a right MAC, and a wrong MAC after right padding, get the same answer.
+    #[test]
+    fn padding_tells_nothing() {
+        for cipher in [Cipher::Des, Cipher::TripleDes] {
+            let protection = Protection::Privacy(cipher);
+            let forge = |text: &[u8], covered: usize| {
+                let (client, mut server) = pair(protection);
+                let Sealing::Blocks(mut blocks) = client.sealing else { panic!() };
+                let mac = client.sign.finish(&[&[0; 4], &text[..covered]]);
+                let mut packet = [text, &mac[..MAC]].concat();
+                blocks.encrypt(&mut packet).unwrap();
+                packet.extend([0, 1, 0, 0, 0, 0]);
+                let framed = [&(packet.len() as u32).to_be_bytes()[..], &packet].concat();
+                let mut out = Vec::new();
+                server.decode(&framed, &mut out).map(|()| out).map_err(|error| error.detail().to_owned())
+            };
+            assert_eq!(forge(b"abcd\x02\x02", 4).unwrap(), b"abcd");
+            assert_eq!(forge(&[8; 14], 6).unwrap(), [8; 6]);
+            let same = mismatch().detail().to_owned();
+            let wrong: [(&[u8], usize); 8] = [
+                (b"abcd\x01\x02", 4),
+                (b"abcd\x02\x02", 5),
+                (b"abcde\0", 5),
+                (b"abcde\0", 6),
+                (&[9; 14], 5),
+                (&[9; 14], 14),
+                (&[7; 6], 0),
+                (b"\xff\xff\xff\xff\xff\xff", 0),
+            ];
+            for (text, covered) in wrong {
+                assert_eq!(forge(text, covered).unwrap_err(), same, "{text:?} {covered}");
+            }
+        }
+    }
+
+    #[test]
+    fn padding_of_every_kind() {
+        for length in 6..40usize {
+            for last in 0..=255u8 {
+                let text = vec![last; length];
+                let right = (1..=8).contains(&last) && usize::from(last) <= length;
+                let (rest, good) = unpadded(&text);
+                assert_eq!(bool::from(good), right, "{length} {last}");
+                assert_eq!(rest, length - if right { usize::from(last) } else { 1 });
+                // Every byte of the padding counts, and none before it.
+                for at in (1..=length).filter(|_| right) {
+                    let mut changed = text.clone();
+                    changed[length - at] ^= 0x80;
+                    let outside = at > usize::from(last);
+                    assert_eq!(bool::from(unpadded(&changed).1), outside, "{length} {last} {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_do_not_begin_again() {
+        let (mut client, mut server) = pair(Protection::Integrity);
+        client.sent = Sequence(Some(u32::MAX));
+        server.receiver.received = Sequence(Some(u32::MAX));
+        let last = seal(&mut client, b"last");
+        assert!(last.ends_with(&[0, 1, 0xff, 0xff, 0xff, 0xff]));
+        let mut out = Vec::new();
+        assert!(client.encode(b"more", &mut out).unwrap_err().detail().contains("no sequence number left"));
+        server.decode(&last, &mut out).unwrap();
+        assert_eq!(out, b"last");
+        let first = seal(&mut pair(Protection::Integrity).0, b"one");
+        assert!(refused(&mut server, &first).contains("no sequence number left"));
+    }
+}

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::Offer;
 use super::grammar::Challenge;
 use crate::crypto::{MD5_LEN, md5};
 
@@ -98,6 +99,9 @@ pub struct Target {
     pub service: String,
     pub fqdn: String,
     pub username: Vec<u8>,
+    /// What the connection demanded. One that demands more, or allows more, is negotiated anew: with what a server
+    /// offered below TLS, say, a connection without it would get no layer.
+    pub offer: Offer,
 }
 
 /// A client's memory of a challenge that it has met.
@@ -185,12 +189,19 @@ mod tests {
 
     #[test]
     fn a_client_uses_what_it_keeps_once() {
-        let target = |user: &str| Target { service: "reauth".into(), fqdn: "h".into(), username: user.into() };
+        let offer = |max| Offer { min: 0, max, weak: true };
+        let target = |user: &str| Target {
+            service: "reauth".into(),
+            fqdn: "h".into(),
+            username: user.into(),
+            offer: offer(128),
+        };
         let met = |user: &str, nc| Met { target: target(user), challenge: Challenge::default(), realm: vec![], nc };
         keep(met("joe", 1));
         keep(met("joe", 7));
         assert!(has_met("reauth", "h") && !has_met("reauth", "i") && !has_met("other", "h"));
         assert!(take(&target("ann")).is_none());
+        assert!(take(&Target { offer: offer(256), ..target("joe") }).is_none());
         assert_eq!(take(&target("joe")).map(|met| met.nc), Some(7));
         assert!(take(&target("joe")).is_none());
     }
