@@ -210,7 +210,7 @@ impl Ends {
         loop {
             messages.push(text(&server));
             if !client.is_done() {
-                client = self.client.step(server.data().unwrap_or_default()).map_err(of_client)?;
+                client = self.client.step(server.data()).map_err(of_client)?;
             }
             if server.is_done() {
                 assert!(client.is_done());
@@ -226,7 +226,7 @@ impl Ends {
         let start = self.client.start("DIGEST-MD5").unwrap();
         assert_eq!(start.progress, Progress::Continue(None));
         let challenge = self.server.start("DIGEST-MD5", None).unwrap();
-        let response = self.client.step(challenge.data().unwrap()).unwrap();
+        let response = self.client.step(Some(challenge.data().unwrap())).unwrap();
         String::from_utf8(response.data().unwrap().to_vec()).unwrap()
     }
 

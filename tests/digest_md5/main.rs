@@ -50,7 +50,7 @@ fn success_data_ends_the_exchange() {
     let response = ends.response();
     let done = ends.server.step(response.as_bytes()).unwrap();
     assert!(done.is_done());
-    assert_eq!(ends.client.step(done.data().unwrap()).unwrap(), Progress::Done(Some(Vec::new())));
+    assert_eq!(ends.client.step(Some(done.data().unwrap())).unwrap(), Progress::Done(Some(Vec::new())));
 }
 
 /// What the two windows come to: as on the stock library, but for `3des`, which that cannot complete.
@@ -228,7 +228,7 @@ fn realms_of_the_client() {
         let setup = Setup { client_realm: reply.clone(), ..Setup::default() };
         let ends = setup.ends();
         ends.client.start("DIGEST-MD5").unwrap();
-        let response = ends.client.step(format!("{CHALLENGE}{offered}").as_bytes()).unwrap();
+        let response = ends.client.step(Some(format!("{CHALLENGE}{offered}").as_bytes())).unwrap();
         let response = String::from_utf8(response.data().unwrap().to_vec()).unwrap();
         assert_eq!(value(&response, "realm"), Some(chosen.unwrap_or(&setup.host)), "{offered} {reply:?}");
     }
@@ -249,7 +249,7 @@ fn questions_for_the_user() {
         let ends = setup.ends();
         ends.client.start("DIGEST-MD5").unwrap();
         let challenge = format!("{CHALLENGE}{realms}");
-        let error = ends.client.step(challenge.as_bytes()).unwrap_err();
+        let error = ends.client.step(Some(challenge.as_bytes())).unwrap_err();
         assert_eq!(error.code(), Code::Interact);
         assert_eq!(error.prompts().iter().map(|prompt| prompt.kind).collect::<Vec<_>>(), kinds);
         if let Some(prompt) = error.prompts().iter().find(|prompt| prompt.kind == PromptKind::Realm) {
@@ -267,7 +267,7 @@ fn questions_for_the_user() {
         ] {
             ends.client.supply(kind, Some(Secret::from(answer)));
         }
-        let response = ends.client.step(challenge.as_bytes()).unwrap();
+        let response = ends.client.step(Some(challenge.as_bytes())).unwrap();
         let response = String::from_utf8(response.data().unwrap().to_vec()).unwrap();
         assert_eq!(value(&response, "realm"), Some(if kinds.len() == 4 { "c.d" } else { "a" }));
     }
@@ -388,7 +388,7 @@ fn charsets() {
     // To a server that does not know UTF-8 it writes ISO 8859-1.
     let ends = Setup { authcid: "m\u{fc}ller".into(), ..Setup::default() }.ends();
     ends.client.start("DIGEST-MD5").unwrap();
-    let response = ends.client.step(CHALLENGE.as_bytes()).unwrap();
+    let response = ends.client.step(Some(CHALLENGE.as_bytes())).unwrap();
     assert!(response.data().unwrap().starts_with(b"username=\"m\xfcller\","));
 }
 

@@ -228,7 +228,7 @@ fn challenges() {
     for (challenge, expected) in cases {
         let ends = Setup::default().ends();
         ends.client.start("DIGEST-MD5").unwrap();
-        let result = ends.client.step(challenge.as_bytes());
+        let result = ends.client.step(Some(challenge.as_bytes()));
         match expected {
             Ok(qop) => {
                 let response = result.unwrap_or_else(|error| panic!("{challenge}: {error}"));
@@ -255,20 +255,20 @@ fn last_messages_of_the_server() {
     ] {
         let ends = Setup::default().ends();
         ends.response();
-        let error = ends.client.step(message.as_bytes()).unwrap_err();
+        let error = ends.client.step(Some(message.as_bytes())).unwrap_err();
         assert_eq!((error.code(), error.detail()), (code, text), "{message}");
         assert_eq!(ends.client.ssf(), 0);
-        assert!(ends.client.step(message.as_bytes()).is_err());
+        assert!(ends.client.step(Some(message.as_bytes())).is_err());
     }
     // The client's own proof sent back is not the server's.
     let ends = Setup::default().ends();
     let response = ends.response();
     let reflected = format!("rspauth={}", value(&response, "response").unwrap());
-    assert_eq!(ends.client.step(reflected.as_bytes()).unwrap_err().code(), BadServ);
+    assert_eq!(ends.client.step(Some(reflected.as_bytes())).unwrap_err().code(), BadServ);
     // The right one, with more around it.
     let ends = Setup::default().ends();
     let response = ends.response();
     let right = ends.server.step(response.as_bytes()).unwrap();
     let message = [b"x=y, ", right.data().unwrap(), b" ,"].concat();
-    assert_eq!(ends.client.step(&message).unwrap(), Progress::Done(Some(Vec::new())));
+    assert_eq!(ends.client.step(Some(&message)).unwrap(), Progress::Done(Some(Vec::new())));
 }
