@@ -90,14 +90,14 @@ impl Cipher {
 
 enum Sealing {
     None,
-    Stream(Rc4),
-    Blocks(CbcEncryptor),
+    Stream(Box<Rc4>),
+    Blocks(Box<CbcEncryptor>),
 }
 
 enum Opening {
     None,
-    Stream(Rc4),
-    Blocks(CbcDecryptor),
+    Stream(Box<Rc4>),
+    Blocks(Box<CbcDecryptor>),
 }
 
 /// The number of the next packet. There is none after the last: numbers must not repeat under one key.
@@ -159,10 +159,13 @@ impl Layer {
         };
         let (sealing, opening) = match (cipher, cipher.and_then(Cipher::block_cipher)) {
             (None, _) => (Sealing::None, Opening::None),
-            (Some(_), None) => (Sealing::Stream(Rc4::new(&seal_key[..])), Opening::Stream(Rc4::new(&open_key[..]))),
+            (Some(_), None) => {
+                let stream = |key: &Key| Box::new(Rc4::new(&key[..]));
+                (Sealing::Stream(stream(&seal_key)), Opening::Stream(stream(&open_key)))
+            }
             (Some(_), Some(blocks)) => (
-                Sealing::Blocks(CbcEncryptor::new(blocks, &seal_key)),
-                Opening::Blocks(CbcDecryptor::new(blocks, &open_key)),
+                Sealing::Blocks(Box::new(CbcEncryptor::new(blocks, &seal_key))),
+                Opening::Blocks(Box::new(CbcDecryptor::new(blocks, &open_key))),
             ),
         };
         let receiver = Receiver { opening, verify, received: Sequence(Some(0)) };
