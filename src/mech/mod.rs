@@ -14,6 +14,7 @@ use crate::prompt::PromptKind;
 
 pub mod anonymous;
 pub mod cram_md5;
+pub mod digest_md5;
 pub mod external;
 pub mod login;
 pub mod plain;
@@ -21,8 +22,14 @@ pub mod plain;
 pub(crate) mod test_world;
 
 /// Every mechanism that is built in. The order decides between mechanisms that are equally strong.
-pub static BUILTIN: &[&dyn Mechanism] =
-    &[&external::External, &cram_md5::CramMd5, &plain::Plain, &login::Login, &anonymous::Anonymous];
+pub static BUILTIN: &[&dyn Mechanism] = &[
+    &digest_md5::DigestMd5,
+    &external::External,
+    &cram_md5::CramMd5,
+    &plain::Plain,
+    &login::Login,
+    &anonymous::Anonymous,
+];
 
 /// What is known about a mechanism before it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
