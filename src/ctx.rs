@@ -96,6 +96,12 @@ pub trait ClientWorld: World {
     /// The server's host name, in lower case, if the application gave it.
     fn fqdn(&self) -> Option<&str>;
 
+    /// The name of the machine that the client runs on.
+    ///
+    /// # Errors
+    /// When the system does not tell it.
+    fn host_name(&self) -> Result<String>;
+
     /// Whether the channel binding must be used, may be used or is not there, as the mechanism list made it.
     fn binding_choice(&self) -> BindingChoice;
 
@@ -262,6 +268,22 @@ impl<'a> ClientCx<'a> {
     /// A view of this world.
     pub fn new(world: &'a dyn ClientWorld) -> Self {
         ClientCx { world }
+    }
+
+    /// The answer to a question that the application may leave open.
+    ///
+    /// # Errors
+    /// As [`ClientWorld::ask`].
+    pub fn optional(&self, prompt: Prompt) -> Result<Option<Secret>> {
+        Ok(self.ask(&[prompt])?.pop().flatten())
+    }
+
+    /// The answer to a question that the mechanism cannot do without.
+    ///
+    /// # Errors
+    /// As [`ClientWorld::ask`]; [`Code::BadParam`] without an answer.
+    pub fn required(&self, kind: PromptKind) -> Result<Secret> {
+        self.optional(Prompt::new(kind))?.ok_or_else(|| missing(kind))
     }
 
     /// Asks for name and password, and with `with_user` for the name to act as.

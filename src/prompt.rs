@@ -50,6 +50,13 @@ impl Prompt {
         Prompt { kind, challenge: Some(label.into()), text: text.into(), default: None, realms: Vec::new() }
     }
 
+    /// The same question, with what an empty answer means.
+    #[must_use]
+    pub fn with_default(mut self, default: &str) -> Self {
+        self.default = Some(default.to_owned());
+        self
+    }
+
     /// The question for a realm: one of those that the server offers, or `default`.
     #[must_use]
     pub fn realm(offered: &[String], default: Option<&str>) -> Self {

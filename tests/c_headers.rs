@@ -89,7 +89,7 @@ fn a_program_gets_our_headers_and_none_of_the_system() {
 fn every_item_has_a_comment() {
     let mut bare: Vec<String> = interface::items(Some(&cc::include_dir()), &HEADERS)
         .into_iter()
-        .filter(|item| !item.documented && !(item.kind == "RecordDecl" && item.ty.is_empty()))
+        .filter(|item| !(item.documented || item.kind == "RecordDecl" && item.ty.is_empty()))
         .map(|item| format!("{} {}", item.kind, item.name))
         .collect();
     for header in HEADERS {

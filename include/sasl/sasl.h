@@ -20,9 +20,13 @@
 
 #include "prop.h"
 
-#define SASL_VERSION_MAJOR 2 /**< the first number of the version of this interface */
-#define SASL_VERSION_MINOR 1 /**< the second number */
-#define SASL_VERSION_STEP 28 /**< the third number */
+/* Nothing follows the numbers: build scripts cut them out of these lines. */
+/** The first number of the version of this interface. */
+#define SASL_VERSION_MAJOR 2
+/** The second number. */
+#define SASL_VERSION_MINOR 1
+/** The third number. */
+#define SASL_VERSION_STEP 28
 /** The version as one number that grows with it: 0x02011c. ::sasl_version shifts its parts otherwise. */
 #define SASL_VERSION_FULL ((SASL_VERSION_MAJOR << 16) | (SASL_VERSION_MINOR << 8) | SASL_VERSION_STEP)
 
@@ -427,7 +431,7 @@ typedef struct sasl_interact {
 
 /** Readies the client side. May be called again: then it counts, and the new list is ignored.
  *  @param callbacks a list kept by reference until done; may be NULL
- *  @returns SASL_OK, SASL_NOMEM, SASL_BADVERS or what a callback returned */
+ *  @returns SASL_OK, SASL_NOMEM, or what the GETPATH callback returned */
 LIBSASL_API int sasl_client_init(const sasl_callback_t *callbacks);
 
 /** Makes a client connection.
@@ -453,7 +457,8 @@ LIBSASL_API int sasl_client_new(const char *service, const char *serverFQDN, con
  *         cannot send a message along; then none is made.
  *  @param clientoutlen receives the length of the message; must not be NULL if clientout is not
  *  @param mech receives the name of the mechanism, static; may be NULL
- *  @returns SASL_CONTINUE, SASL_OK, SASL_INTERACT, SASL_NOMECH, or an error of the mechanism */
+ *  @returns SASL_CONTINUE: send the message and call ::sasl_client_step; SASL_OK: send it, the client has no more to
+ *           say, and the server must now say that it is content; SASL_INTERACT, SASL_NOMECH, or another error */
 LIBSASL_API int sasl_client_start(sasl_conn_t *conn, const char *mechlist, sasl_interact_t **prompt_need,
                                   const char **clientout, unsigned *clientoutlen, const char **mech);
 
@@ -476,7 +481,8 @@ LIBSASL_API int sasl_client_step(sasl_conn_t *conn, const char *serverin, unsign
  *  @param callbacks a list kept by reference until done; may be NULL
  *  @param appname the name of the program, kept by reference; NULL: no configuration file
  *  @returns SASL_OK; SASL_CONFIGERR: the configuration file has an error; SASL_FAIL: an entry without function;
- *           SASL_BADPARAM, SASL_NOMEM, SASL_BADVERS */
+ *           SASL_BADPARAM: appname is too long; SASL_NOMEM; or what the GETPATH, GETCONFPATH or VERIFYFILE callback
+ *           returned */
 LIBSASL_API int sasl_server_init(const sasl_callback_t *callbacks, const char *appname);
 
 /** Makes a server connection.

@@ -12,10 +12,17 @@ use crate::layer::SecurityLayer;
 use crate::policy::{Features, Refusal, SecurityFlags, Ssf};
 use crate::prompt::PromptKind;
 
+pub mod anonymous;
+pub mod cram_md5;
+pub mod external;
+pub mod login;
 pub mod plain;
+#[cfg(test)]
+pub(crate) mod test_world;
 
 /// Every mechanism that is built in. The order decides between mechanisms that are equally strong.
-pub static BUILTIN: &[&dyn Mechanism] = &[&plain::Plain];
+pub static BUILTIN: &[&dyn Mechanism] =
+    &[&external::External, &cram_md5::CramMd5, &plain::Plain, &login::Login, &anonymous::Anonymous];
 
 /// What is known about a mechanism before it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
