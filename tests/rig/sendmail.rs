@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::base::{Daemon, Library, Ran, free_port, listening, make_sasldb, must, repository, run, set_mode};
+use super::base::{Daemon, Library, Ran, TempDir, free_port, listening, make_sasldb, must, repository, run, set_mode};
 use super::sandbox::Sandbox;
 use super::smtp::Smtp;
 
@@ -48,6 +48,8 @@ pub struct Config {
     pub library_conf: Option<String>,
     /// Whether to make the password database with [`USERS`].
     pub database: bool,
+    /// Whether to make certificates and speak TLS.
+    pub tls: bool,
     /// Files and directories of the sandbox to change the mode of.
     pub modes: Vec<(String, u32)>,
 }
@@ -67,6 +69,7 @@ impl Default for Config {
                 "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: @DIR@/sasldb2\n".to_owned(),
             ),
             database: true,
+            tls: false,
             modes: Vec::new(),
         }
     }
@@ -83,6 +86,7 @@ impl Config {
         for (name, mode) in &self.modes {
             set_mode(&sandbox.dir.join(name), *mode);
         }
+        let tls = if self.tls { certificates(sandbox, host) } else { String::new() };
         let queue = sandbox.dir.dir("queue");
         set_mode(&queue, 0o700);
         sandbox.dir.write("aliases", "");
@@ -112,6 +116,7 @@ impl Config {
              FEATURE(`nocanonify')dnl\n\
              FEATURE(`accept_unresolvable_domains')dnl\n\
              {lines}\n\
+             {tls}\n\
              {extra}\n\
              MAILER(`smtp')dnl\n\
              LOCAL_CONFIG\n\
@@ -126,6 +131,53 @@ impl Config {
             must(Command::new("m4").arg(format!("-D_CF_DIR_={}/", m4.display())).arg(m4.join("m4/cf.m4")).arg(mc));
         sandbox.dir.write("sendmail.cf", text)
     }
+}
+
+/// The common authority of all certificates, made once for each run of the tests: `ca.pem` with its key, and
+/// `client.pem` for a client named tim.
+pub fn authority() -> &'static TempDir {
+    static DIR: OnceLock<TempDir> = OnceLock::new();
+    DIR.get_or_init(|| {
+        let dir = TempDir::new("certificates");
+        openssl(&dir, "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem");
+        certify(&dir, "tim", "client");
+        dir
+    })
+}
+
+/// Makes `name`.pem, key and certificate, for the subject.
+fn certify(dir: &TempDir, subject: &str, name: &str) {
+    let ca = if name == "client" { dir.path() } else { authority().path() }.display().to_string();
+    openssl(
+        dir,
+        &format!(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={subject} -keyout {name}.pem -out {name}.csr"
+        ),
+    );
+    openssl(
+        dir,
+        &format!("x509 -req -days 2 -in {name}.csr -CA {ca}/ca.pem -CAkey {ca}/ca.key -CAcreateserial -out {name}.crt"),
+    );
+    let pem = dir.join(format!("{name}.pem"));
+    let both = fs::read_to_string(&pem).expect("key")
+        + &fs::read_to_string(dir.join(format!("{name}.crt"))).expect("certificate");
+    fs::write(&pem, both).expect("key and certificate");
+    set_mode(&pem, 0o600);
+}
+
+fn openssl(dir: &TempDir, arguments: &str) {
+    must(Command::new("openssl").args(arguments.split(' ')).current_dir(dir.path()));
+}
+
+/// Makes a certificate for `host` in the sandbox; gives the m4 lines for it.
+fn certificates(sandbox: &Sandbox, host: &str) -> String {
+    certify(&sandbox.dir, host, "own");
+    sandbox.dir.write("ca.pem", fs::read(authority().join("ca.pem")).expect("authority"));
+    let own = sandbox.dir.join("own.pem").display().to_string();
+    let dir = sandbox.dir.path().display();
+    let options = ["SERVER_CERT", "SERVER_KEY", "CLIENT_CERT", "CLIENT_KEY"];
+    let lines = options.iter().map(|o| format!("define(`conf{o}', `{own}')dnl\n")).collect::<String>();
+    format!("define(`confCACERT', `{dir}/ca.pem')dnl\ndefine(`confCACERT_PATH', `{dir}')dnl\n{lines}")
 }
 
 /// A running Sendmail that takes SMTP on a loopback port.

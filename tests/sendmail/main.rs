@@ -13,3 +13,4 @@ mod configuration;
 mod dishonest;
 mod layers;
 mod server;
+mod tls;
