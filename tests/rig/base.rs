@@ -331,8 +331,11 @@ pub fn family(pid: u32) -> Vec<u32> {
 }
 
 /// Writes users and passwords into the embedded password database `file` with Debian's `saslpasswd2`, run on
-/// `library`: so the library itself makes the file in its own format.
+/// `library`: so the library itself makes the file in its own format. `OXISASL_RIG_DATABASE=stock` has the stock
+/// library make all of them, in Berkeley DB's format, for whatever library reads them.
 pub fn make_sasldb(library: &Library, file: &Path, realm: &str, users: &[(&str, &str)]) {
+    let stock = Library::stock();
+    let library = if std::env::var("OXISASL_RIG_DATABASE").is_ok_and(|v| v == "stock") { &stock } else { library };
     for (user, password) in users {
         let mut command = library.command("/usr/sbin/saslpasswd2");
         command.arg("-p").arg("-c").arg("-f").arg(file).args(["-u", realm, user]);
