@@ -38,7 +38,11 @@ fn our_client_and_sendmail_agree() {
                 assert!(ran.status.success(), "{mechanism} {user}: {}{}", ran.stdout, ran.stderr);
                 // DIGEST-MD5 takes the strongest layer that both have, and the rest of the session runs under it.
                 let bits = if mechanism == "DIGEST-MD5" { 128 } else { 0 };
-                assert!(ran.stdout.contains(&format!("with {mechanism}, security layer of {bits} bits")), "{}", ran.stdout);
+                assert!(
+                    ran.stdout.contains(&format!("with {mechanism}, security layer of {bits} bits")),
+                    "{}",
+                    ran.stdout
+                );
                 let user = user.replace('é', "+C3+A9");
                 server.sandbox.log.expect(&format!("authid={user}, mech={mechanism}, bits={bits}"));
 

@@ -234,19 +234,31 @@ const NONSENSE: &[&[u8]] = &[
     &[b','; 4100],
 ];
 
+/// Where ours is stricter on purpose: the row of `docs/deviations.md`, the mechanisms, the message.
+const STRICTER: &[(&str, &str, &[u8])] = &[("scram-nonce", "SCRAM-", b"n,,n=tim,r=")];
+
 #[test]
 fn nonsense_is_answered_as_by_the_stock_library() {
     let ours = server();
     let stock = Server::start(&Library::stock(), &Config::default());
+    let mut differences = Vec::new();
     for name in names() {
         for message in NONSENSE {
             for initial in [true, false] {
-                let text = String::from_utf8_lossy(&message[..message.len().min(40)]);
-                let expected = judged(&stock, name, message, initial);
-                assert_eq!(judged(&ours, name, message, initial), expected, "{name} {text:?} initial={initial}");
+                let by_stock = judged(&stock, name, message, initial);
+                let by_ours = judged(&ours, name, message, initial);
+                let stricter = STRICTER.iter().any(|(_, mechanisms, m)| name.starts_with(mechanisms) && m == message);
+                let expected =
+                    if stricter && !ours.library.is_stock() { (535, "5".to_owned()) } else { by_stock.clone() };
+                if by_ours != expected {
+                    let text = String::from_utf8_lossy(&message[..message.len().min(40)]).into_owned();
+                    differences
+                        .push(format!("{name} {text:?} initial={initial}: stock {by_stock:?}, ours {by_ours:?}"));
+                }
             }
         }
     }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 #[test]
