@@ -4,3 +4,9 @@
 #![allow(dead_code)]
 
 pub mod base;
+pub mod mount;
+pub mod postfix;
+pub mod samples;
+pub mod saslauthd;
+pub mod slapd;
+pub mod smtp;

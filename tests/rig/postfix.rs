@@ -1,0 +1,172 @@
+//! Debian's unmodified Postfix on a chosen library, from a configuration, queue and port of its own.
+//!
+//! Postfix drops LD_LIBRARY_PATH between its processes, so the library is mounted ([`super::mount`]).
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::base::{Library, PATIENCE, TempDir, free_port, listening, make_sasldb, must, wait_until};
+use super::mount::{Mounts, Session};
+
+/// What makes one instance differ from another.
+#[derive(Clone, Debug, Default)]
+pub struct Settings<'a> {
+    /// `sasl/smtpd.conf` below the configuration directory. `@DIR@` stands for the instance's directory.
+    pub sasl: &'a str,
+    /// Further lines of `main.cf`; later lines win. `@DIR@` as above.
+    pub main: &'a str,
+    /// Users of the password database `@DIR@/sasldb2`, all in the realm `rig.test`.
+    pub users: &'a [(&'a str, &'a str)],
+}
+
+/// A running instance.
+pub struct Postfix {
+    /// Where its SMTP server listens.
+    pub port: u16,
+    pub mounts: Mounts,
+    // In this order: what runs ends before its directory goes.
+    master: Session,
+    dir: TempDir,
+}
+
+/// The SASL configuration most tests start from.
+pub const AUXPROP: &str = "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: @DIR@/sasldb2\n\
+    mech_list: PLAIN LOGIN CRAM-MD5 DIGEST-MD5 SCRAM-SHA-1 SCRAM-SHA-224 SCRAM-SHA-256 SCRAM-SHA-384 SCRAM-SHA-512 \
+    ANONYMOUS\n";
+
+impl Postfix {
+    /// Sets an instance up and starts it.
+    pub fn start(library: &Library, settings: &Settings) -> Postfix {
+        let dir = TempDir::new("postfix");
+        let port = free_port();
+        let own = |name: &str| {
+            let path = dir.dir(name);
+            chown("postfix", &path);
+        };
+        dir.dir("etc/sasl");
+        dir.dir("queue");
+        own("data");
+        own("mail");
+        let fill = |text: &str| text.replace("@DIR@", &dir.path().to_string_lossy());
+        dir.write("etc/main.cf", fill(MAIN).replace("@IDS@", &ids()) + &fill(settings.main));
+        dir.write("etc/master.cf", MASTER.replace("@PORT@", &port.to_string()));
+        dir.write("etc/sasl/smtpd.conf", fill(settings.sasl));
+        if !settings.users.is_empty() {
+            let file = dir.join("sasldb2");
+            make_sasldb(library, &file, "rig.test", settings.users);
+            for entry in fs::read_dir(dir.path()).expect("the directory").flatten() {
+                if entry.file_name().to_string_lossy().starts_with("sasldb2") {
+                    chown("postfix", &entry.path());
+                }
+            }
+        }
+        // Makes the queue's directories, with their owners and modes.
+        let etc = dir.join("etc");
+        must(Command::new("postfix").arg("-c").arg(&etc).arg("check"));
+
+        let mounts = Mounts::new(library);
+        let mut command = mounts.command("/usr/lib/postfix/sbin/master");
+        // In the foreground, as the leader of its own process group.
+        command.arg("-c").arg(&etc).arg("-d");
+        let mut master = Session::spawn("master", &dir, &mut command);
+        master.daemon.wait_ready(|| listening(port));
+        Postfix { port, mounts, master, dir }
+    }
+
+    /// Its directory: `etc`, `mail` (delivered messages), `log`.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The process id of the master.
+    pub fn pid(&self) -> u32 {
+        self.master.daemon.pid()
+    }
+
+    /// Its log so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+    }
+
+    /// Waits for a log line that holds all of these; gives it.
+    pub fn logged(&self, parts: &[&str]) -> String {
+        let find = || self.log().lines().find(|line| parts.iter().all(|p| line.contains(p))).map(str::to_owned);
+        let mut found = None;
+        wait_until(PATIENCE, || {
+            found = find();
+            found.is_some()
+        });
+        found.unwrap_or_else(|| panic!("no line with {parts:?} in the log:\n{}", self.log()))
+    }
+
+    /// Waits for the first delivered message; gives it.
+    pub fn delivered(&self) -> String {
+        let mailbox = self.dir.join("mail/box");
+        let complete = || fs::read_to_string(&mailbox).ok().filter(|text| text.ends_with("\n\n"));
+        assert!(wait_until(PATIENCE, || complete().is_some()), "nothing was delivered:\n{}", self.log());
+        complete().expect("the message")
+    }
+}
+
+/// Gives a file to a user of the system.
+pub fn chown(user: &str, path: &Path) {
+    must(Command::new("chown").arg(user).arg(path));
+}
+
+/// The numbers of the user postfix.
+fn ids() -> String {
+    let id = |flag| must(Command::new("id").args([flag, "postfix"])).trim().to_owned();
+    format!("virtual_uid_maps = static:{}\nvirtual_gid_maps = static:{}\n", id("-u"), id("-g"))
+}
+
+/// Mail for anyone is delivered into one mailbox file; a relay for strangers needs authentication.
+const MAIN: &str = "compatibility_level = 3.6
+queue_directory = @DIR@/queue
+data_directory = @DIR@/data
+daemon_directory = /usr/lib/postfix/sbin
+command_directory = /usr/sbin
+mail_owner = postfix
+setgid_group = postdrop
+myhostname = mail.rig.test
+mydestination =
+mynetworks =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+smtpd_peername_lookup = no
+smtp_dns_support_level = disabled
+smtp_host_lookup = native
+alias_maps =
+alias_database =
+local_recipient_maps =
+maillog_file = @DIR@/log
+maillog_file_prefixes = @DIR@
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_local_domain = rig.test
+smtpd_sasl_authenticated_header = yes
+smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
+# One slow-down per mistake is enough for a server on the network, and too much for a test.
+smtpd_error_sleep_time = 0
+default_transport = virtual
+virtual_mailbox_base = @DIR@/mail
+virtual_mailbox_maps = static:box
+@IDS@";
+
+/// Only what the tests need, nothing confined to the queue directory.
+const MASTER: &str = "127.0.0.1:@PORT@ inet n - n - - smtpd
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+proxymap unix - - n - - proxymap
+smtp unix - - n - - smtp
+error unix - - n - - error
+retry unix - - n - - error
+virtual unix - n n - - virtual
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+postlog unix-dgram n - n - 1 postlogd
+";
