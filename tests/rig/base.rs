@@ -285,9 +285,12 @@ impl Library {
         let mut mapped = HashSet::new();
         for pid in family(pid) {
             let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
-            mapped.extend(maps.lines().filter_map(|l| l.split_whitespace().nth(5)).map(PathBuf::from).filter(|p| {
-                p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("libsasl2.so"))
-            }));
+            mapped.extend(
+                maps.lines()
+                    .filter_map(|l| l.split_whitespace().nth(5))
+                    .map(PathBuf::from)
+                    .filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("libsasl2.so"))),
+            );
         }
         assert_eq!(mapped, HashSet::from([self.file()]), "libraries mapped by process {pid} and those below it");
     }

@@ -7,6 +7,7 @@ pub mod base;
 pub mod mount;
 pub mod postfix;
 pub mod samples;
+pub mod sandbox;
 pub mod saslauthd;
 pub mod slapd;
 pub mod smtp;

@@ -6,8 +6,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::base::{Library, PATIENCE, TempDir, free_port, listening, make_sasldb, must, wait_until};
-use super::mount::{Mounts, Session};
+use super::base::{Daemon, Library, PATIENCE, free_port, listening, make_sasldb, must, wait_until};
+use super::mount::Mounts;
+use super::sandbox::Sandbox;
 
 /// What makes one instance differ from another.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +27,8 @@ pub struct Postfix {
     pub port: u16,
     pub mounts: Mounts,
     // In this order: what runs ends before its directory goes.
-    master: Session,
-    dir: TempDir,
+    master: Daemon,
+    sandbox: Sandbox,
 }
 
 /// The SASL configuration most tests start from.
@@ -38,20 +39,21 @@ pub const AUXPROP: &str = "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasl
 impl Postfix {
     /// Sets an instance up and starts it.
     pub fn start(library: &Library, settings: &Settings) -> Postfix {
-        let dir = TempDir::new("postfix");
+        let sandbox = Sandbox::new("postfix", "mail.rig.test");
+        let dir = &sandbox.dir;
         let port = free_port();
         let own = |name: &str| {
             let path = dir.dir(name);
             chown("postfix", &path);
         };
-        dir.dir("etc/sasl");
+        dir.dir("conf/sasl");
         dir.dir("queue");
         own("data");
         own("mail");
         let fill = |text: &str| text.replace("@DIR@", &dir.path().to_string_lossy());
-        dir.write("etc/main.cf", fill(MAIN).replace("@IDS@", &ids()) + &fill(settings.main));
-        dir.write("etc/master.cf", MASTER.replace("@PORT@", &port.to_string()));
-        dir.write("etc/sasl/smtpd.conf", fill(settings.sasl));
+        dir.write("conf/main.cf", fill(MAIN).replace("@IDS@", &ids()) + &fill(settings.main));
+        dir.write("conf/master.cf", MASTER.replace("@PORT@", &port.to_string()));
+        dir.write("conf/sasl/smtpd.conf", fill(settings.sasl));
         if !settings.users.is_empty() {
             let file = dir.join("sasldb2");
             make_sasldb(library, &file, "rig.test", settings.users);
@@ -62,31 +64,31 @@ impl Postfix {
             }
         }
         // Makes the queue's directories, with their owners and modes.
-        let etc = dir.join("etc");
-        must(Command::new("postfix").arg("-c").arg(&etc).arg("check"));
+        let conf = dir.join("conf");
+        must(Command::new("postfix").arg("-c").arg(&conf).arg("check"));
 
         let mounts = Mounts::new(library);
-        let mut command = mounts.command("/usr/lib/postfix/sbin/master");
-        // In the foreground, as the leader of its own process group.
-        command.arg("-c").arg(&etc).arg("-d");
-        let mut master = Session::spawn("master", &dir, &mut command);
-        master.daemon.wait_ready(|| listening(port));
-        Postfix { port, mounts, master, dir }
+        let mut command = mounts.command(&sandbox, "/usr/lib/postfix/sbin/master");
+        // -d: in the foreground.
+        command.arg("-c").arg(&conf).arg("-d");
+        let mut master = Daemon::spawn("master", dir, &mut command);
+        master.wait_ready(|| listening(port));
+        Postfix { port, mounts, master, sandbox }
     }
 
-    /// Its directory: `etc`, `mail` (delivered messages), `log`.
+    /// Its directory: `conf`, `mail` (delivered messages), `log`.
     pub fn dir(&self) -> &Path {
-        self.dir.path()
+        self.sandbox.dir.path()
     }
 
     /// The process id of the master.
     pub fn pid(&self) -> u32 {
-        self.master.daemon.pid()
+        self.master.pid()
     }
 
     /// Its log so far.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+        fs::read_to_string(self.sandbox.dir.join("log")).unwrap_or_default()
     }
 
     /// Waits for a log line that holds all of these; gives it.
@@ -102,7 +104,7 @@ impl Postfix {
 
     /// Waits for the first delivered message; gives it.
     pub fn delivered(&self) -> String {
-        let mailbox = self.dir.join("mail/box");
+        let mailbox = self.sandbox.dir.join("mail/box");
         let complete = || fs::read_to_string(&mailbox).ok().filter(|text| text.ends_with("\n\n"));
         assert!(wait_until(PATIENCE, || complete().is_some()), "nothing was delivered:\n{}", self.log());
         complete().expect("the message")
