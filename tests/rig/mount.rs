@@ -46,7 +46,11 @@ impl Mounts {
 
     /// A command that runs `program` among these mounts in `sandbox`, as the leader of a session without a terminal.
     pub fn command(&self, sandbox: &Sandbox, program: impl AsRef<OsStr>) -> Command {
-        let mut command = sandbox.command(&Library::stock(), "sh");
+        let inside = sandbox.command(&Library::stock(), "sh");
+        // The sandbox, and with it all that runs in it, goes when the test's thread goes, however that ends.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]).arg(inside.get_program()).args(inside.get_args());
+        command.env_remove("LD_LIBRARY_PATH");
         command.args(["-c", SCRIPT, "sh"]);
         for (real, seen_at) in &self.pairs {
             command.arg(real).arg(seen_at);

@@ -17,8 +17,12 @@ pub struct Settings<'a> {
     pub sasl: &'a str,
     /// Further lines of `main.cf`; later lines win. `@DIR@` as above.
     pub main: &'a str,
+    /// Further services of `master.cf`.
+    pub master: &'a str,
     /// Users of the password database `@DIR@/sasldb2`, all in the realm `rig.test`.
     pub users: &'a [(&'a str, &'a str)],
+    /// Files to write into the instance's directory before it starts.
+    pub files: &'a [(&'a str, &'a str)],
 }
 
 /// A running instance.
@@ -51,8 +55,14 @@ impl Postfix {
         own("data");
         own("mail");
         let fill = |text: &str| text.replace("@DIR@", &dir.path().to_string_lossy());
-        dir.write("conf/main.cf", fill(MAIN).replace("@IDS@", &ids()) + &fill(settings.main));
-        dir.write("conf/master.cf", MASTER.replace("@PORT@", &port.to_string()));
+        dir.write("conf/main.cf", override_settings(&fill(MAIN).replace("@IDS@", &ids()), &fill(settings.main)));
+        dir.write("conf/master.cf", MASTER.replace("@PORT@", &port.to_string()) + &fill(settings.master));
+        for (name, text) in settings.files {
+            if let Some((above, _)) = name.rsplit_once('/') {
+                dir.dir(above);
+            }
+            dir.write(name, fill(text));
+        }
         dir.write("conf/sasl/smtpd.conf", fill(settings.sasl));
         if !settings.users.is_empty() {
             let file = dir.join("sasldb2");
@@ -76,7 +86,7 @@ impl Postfix {
         Postfix { port, mounts, master, sandbox }
     }
 
-    /// Its directory: `conf`, `mail` (delivered messages), `log`.
+    /// Its directory: `conf`, `mail` (delivered messages), `maillog`.
     pub fn dir(&self) -> &Path {
         self.sandbox.dir.path()
     }
@@ -86,9 +96,10 @@ impl Postfix {
         self.master.pid()
     }
 
-    /// Its log so far.
+    /// Its log so far; what it says before it has read its configuration goes to the system's log.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.sandbox.dir.join("log")).unwrap_or_default()
+        let own = fs::read(self.sandbox.dir.join("maillog")).unwrap_or_default();
+        String::from_utf8_lossy(&own).into_owned() + &self.sandbox.log.text_after(0)
     }
 
     /// Waits for a log line that holds all of these; gives it.
@@ -102,13 +113,31 @@ impl Postfix {
         found.unwrap_or_else(|| panic!("no line with {parts:?} in the log:\n{}", self.log()))
     }
 
-    /// Waits for the first delivered message; gives it.
-    pub fn delivered(&self) -> String {
+    /// Waits for a delivered message that holds this; gives it with its header.
+    pub fn delivered(&self, needle: &str) -> String {
         let mailbox = self.sandbox.dir.join("mail/box");
-        let complete = || fs::read_to_string(&mailbox).ok().filter(|text| text.ends_with("\n\n"));
-        assert!(wait_until(PATIENCE, || complete().is_some()), "nothing was delivered:\n{}", self.log());
-        complete().expect("the message")
+        let find = || {
+            let text = fs::read_to_string(&mailbox).unwrap_or_default();
+            // Each message of an mbox file ends with an empty line; the last may be half written.
+            let whole = &text[..text.rfind("\n\n").map_or(0, |end| end + 1)];
+            whole.split("\nFrom ").find(|message| message.contains(needle)).map(str::to_owned)
+        };
+        let mut found = None;
+        wait_until(PATIENCE, || {
+            found = find();
+            found.is_some()
+        });
+        found.unwrap_or_else(|| panic!("no message with {needle:?} was delivered:\n{}", self.log()))
     }
+}
+
+/// `base` without the settings that `more` makes, then `more`. A setting made twice is a warning in each process, and
+/// postlogd, warned before it reads its socket, can block for ever on its own warnings.
+fn override_settings(base: &str, more: &str) -> String {
+    let name = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
+    let replaced: Vec<String> = more.lines().map(name).collect();
+    let kept = base.lines().filter(|line| !replaced.contains(&name(line)));
+    kept.chain(more.lines()).map(|line| format!("{line}\n")).collect()
 }
 
 /// Gives a file to a user of the system.
@@ -141,7 +170,7 @@ smtp_host_lookup = native
 alias_maps =
 alias_database =
 local_recipient_maps =
-maillog_file = @DIR@/log
+maillog_file = @DIR@/maillog
 maillog_file_prefixes = @DIR@
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_local_domain = rig.test
@@ -151,6 +180,7 @@ smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
 smtpd_error_sleep_time = 0
 default_transport = virtual
 virtual_mailbox_base = @DIR@/mail
+virtual_mailbox_domains =
 virtual_mailbox_maps = static:box
 @IDS@";
 

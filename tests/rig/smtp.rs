@@ -82,7 +82,8 @@ impl Smtp {
 
     /// AUTH PLAIN with exactly these bytes as the initial response.
     pub fn auth_plain(&mut self, message: &[u8]) -> Reply {
-        self.command(&format!("AUTH PLAIN {}", STANDARD.encode(message)))
+        let message = if message.is_empty() { "=".to_owned() } else { STANDARD.encode(message) };
+        self.command(&format!("AUTH PLAIN {message}"))
     }
 
     /// Offers a message from a stranger to `to`; gives the reply to RCPT, or to the message's end when that was taken.
