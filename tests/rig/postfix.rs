@@ -176,8 +176,10 @@ smtpd_sasl_auth_enable = yes
 smtpd_sasl_local_domain = rig.test
 smtpd_sasl_authenticated_header = yes
 smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
-# One slow-down per mistake is enough for a server on the network, and too much for a test.
+# A slow-down per mistake and a limit to them are right for a server on the network, and in the way of a test.
 smtpd_error_sleep_time = 0
+smtpd_soft_error_limit = 1000
+smtpd_hard_error_limit = 1000
 default_transport = virtual
 virtual_mailbox_base = @DIR@/mail
 virtual_mailbox_domains =
