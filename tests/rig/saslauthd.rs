@@ -1,5 +1,6 @@
 //! Debian's unmodified `saslauthd`, a stand-in for it that misbehaves, and a program that asks them.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -165,13 +166,15 @@ impl Checker {
     }
 }
 
-/// Compiles `checkpass.c`, once per process.
+/// Compiles `checkpass.c`, once per process. The name is fixed, the file replaced whole: other tests may be running it.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let file = target_dir().join(format!("checkpass-{}", std::process::id()));
+        let file = target_dir().join("rig-checkpass");
+        let new = file.with_extension(std::process::id().to_string());
         let source = repository("tests/c/checkpass.c");
-        must(Command::new("gcc").args(["-Wall", "-Werror", "-o"]).arg(&file).arg(source).arg("-lsasl2"));
+        must(Command::new("gcc").args(["-Wall", "-Werror", "-o"]).arg(&new).arg(source).arg("-lsasl2"));
+        fs::rename(&new, &file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         file
     })
 }
