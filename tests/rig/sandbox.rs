@@ -97,8 +97,10 @@ fn parse(line: &str) -> LogLine {
 /// take half a second each time. Nothing of SASL is in it.
 fn copy_etc(dir: &TempDir) {
     let etc = dir.dir("etc");
-    let mut wanted: Vec<PathBuf> =
-        ["alternatives", "ld.so.conf.d", "pam.d", "security"].iter().map(|d| Path::new("/etc").join(d)).collect();
+    let mut wanted: Vec<PathBuf> = ["alternatives", "ld.so.conf.d", "ldap", "pam.d", "security"]
+        .iter()
+        .map(|d| Path::new("/etc").join(d))
+        .collect();
     for entry in fs::read_dir("/etc").expect("/etc") {
         let entry = entry.expect("/etc");
         let own = ["sasldb2", "resolv.conf", "hosts", "hostname", "nsswitch.conf"];
@@ -109,6 +111,7 @@ fn copy_etc(dir: &TempDir) {
     }
     wanted.retain(|p| p.symlink_metadata().is_ok());
     must(Command::new("cp").arg("-a").args(wanted).arg(&etc));
+    let _ = fs::remove_dir_all(etc.join("ldap/sasl2"));
     dir.dir("etc/ssl");
     if let Ok(text) = fs::read("/etc/ssl/openssl.cnf") {
         dir.write("etc/ssl/openssl.cnf", text);
