@@ -11,7 +11,7 @@ scripts/packages.sh demo
 cargo build --quiet --release --package oxisasl-libsasl2
 lib=$PWD/target/rig/lib
 mkdir -p "$lib"
-ln -sf ../../release/libsasl2.so "$lib/libsasl2.so.2"
+ln -sf "${CARGO_TARGET_DIR:-$PWD/target}/release/libsasl2.so" "$lib/libsasl2.so.2"
 export OXISASL_RIG_LIBRARY="${OXISASL_RIG_LIBRARY-$lib}"
 
 # Cargo tells where it put the program; an ordinary user runs it through sudo, cargo itself stays his own.
