@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::base::{Daemon, Library, Ran, TempDir, free_port, listening, make_sasldb, must, repository, run, set_mode};
+use super::base::{Daemon, Library, Ran, free_port, listening, make_sasldb, must, repository, run, set_mode};
 use super::sandbox::Sandbox;
 use super::smtp::Smtp;
 
@@ -133,50 +133,56 @@ impl Config {
     }
 }
 
-/// The common authority of all certificates, made once for each run of the tests: `ca.pem` with its key, and
-/// `client.pem` for a client named tim.
-pub fn authority() -> &'static TempDir {
-    static DIR: OnceLock<TempDir> = OnceLock::new();
-    DIR.get_or_init(|| {
-        let dir = TempDir::new("certificates");
-        openssl(&dir, "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem");
-        certify(&dir, "tim", "client");
+/// The directory of the common authority of all certificates, `ca.pem` with `ca.key`, and of `client.pem` for a client
+/// named tim. It is made once and kept.
+pub fn authority() -> PathBuf {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    let make = || {
+        let dir = repository("target/rig/certificates");
+        if !dir.exists() {
+            let new = dir.with_extension(std::process::id().to_string());
+            fs::create_dir_all(&new).expect("certificates");
+            let subject = "-subj /CN=authority -keyout ca.key -out ca.pem";
+            openssl(&new, &format!("req -x509 {NEW_KEY} -days 3650 {subject}"));
+            certify(&new, &new, "tim", "client");
+            // Another process may have been faster: its certificates are as good.
+            let _ = fs::rename(&new, &dir).or_else(|_| fs::remove_dir_all(&new));
+        }
         dir
-    })
+    };
+    DIR.get_or_init(make).clone()
 }
 
-/// Makes `name`.pem, key and certificate, for the subject.
-fn certify(dir: &TempDir, subject: &str, name: &str) {
-    let ca = if name == "client" { dir.path() } else { authority().path() }.display().to_string();
+const NEW_KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+
+/// Makes `name`.pem in `dir`, key and certificate, for the subject; the authority is in `ca`.
+fn certify(ca: &Path, dir: &Path, subject: &str, name: &str) {
+    openssl(dir, &format!("req {NEW_KEY} -subj /CN={subject} -keyout {name}.pem -out {name}.csr"));
+    let ca = ca.display();
     openssl(
         dir,
         &format!(
-            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={subject} -keyout {name}.pem -out {name}.csr"
+            "x509 -req -days 3650 -in {name}.csr -CA {ca}/ca.pem -CAkey {ca}/ca.key -set_serial 1 -out {name}.crt"
         ),
     );
-    openssl(
-        dir,
-        &format!("x509 -req -days 2 -in {name}.csr -CA {ca}/ca.pem -CAkey {ca}/ca.key -CAcreateserial -out {name}.crt"),
-    );
     let pem = dir.join(format!("{name}.pem"));
-    let both = fs::read_to_string(&pem).expect("key")
-        + &fs::read_to_string(dir.join(format!("{name}.crt"))).expect("certificate");
-    fs::write(&pem, both).expect("key and certificate");
+    let read = |path: &Path| fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    fs::write(&pem, read(&pem) + &read(&dir.join(format!("{name}.crt")))).expect("key and certificate");
     set_mode(&pem, 0o600);
 }
 
-fn openssl(dir: &TempDir, arguments: &str) {
-    must(Command::new("openssl").args(arguments.split(' ')).current_dir(dir.path()));
+fn openssl(dir: &Path, arguments: &str) {
+    must(Command::new("openssl").args(arguments.split_whitespace()).current_dir(dir));
 }
 
 /// Makes a certificate for `host` in the sandbox; gives the m4 lines for it.
 fn certificates(sandbox: &Sandbox, host: &str) -> String {
-    certify(&sandbox.dir, host, "own");
+    let dir = sandbox.dir.path();
+    certify(&authority(), dir, host, "own");
     sandbox.dir.write("ca.pem", fs::read(authority().join("ca.pem")).expect("authority"));
-    let own = sandbox.dir.join("own.pem").display().to_string();
-    let dir = sandbox.dir.path().display();
     let options = ["SERVER_CERT", "SERVER_KEY", "CLIENT_CERT", "CLIENT_KEY"];
-    let lines = options.iter().map(|o| format!("define(`conf{o}', `{own}')dnl\n")).collect::<String>();
+    let dir = dir.display();
+    let lines = options.iter().map(|o| format!("define(`conf{o}', `{dir}/own.pem')dnl\n")).collect::<String>();
     format!("define(`confCACERT', `{dir}/ca.pem')dnl\ndefine(`confCACERT_PATH', `{dir}')dnl\n{lines}")
 }
 
