@@ -118,8 +118,8 @@ static void others(sasl_conn_t *conn, const char *which)
         props.max_ssf = cases[i][1];
         props.maxbufsize = cases[i][2];
         props.security_flags = 0xffff;
-        say("  set SEC_PROPS %u-%u/%u: %s %s", cases[i][0], cases[i][1], cases[i][2],
-            rc(sasl_setprop(conn, SASL_SEC_PROPS, &props)), detail(conn));
+        say("  set SEC_PROPS %u-%u/%u: %s", cases[i][0], cases[i][1], cases[i][2], rc(sasl_setprop(conn, SASL_SEC_PROPS, &props)));
+        say("  %s", detail(conn));
         sasl_getprop(conn, SASL_SEC_PROPS, &value);
         say("  read back %u-%u/%u/0x%x", ((const sasl_security_properties_t *)value)->min_ssf,
             ((const sasl_security_properties_t *)value)->max_ssf, ((const sasl_security_properties_t *)value)->maxbufsize,
@@ -128,14 +128,16 @@ static void others(sasl_conn_t *conn, const char *which)
     for (int id = 0; id < 24; id++)
         if (id == 1 || id == 2 || id == 4 || id == 5 || id == 6 || id == 7 || id == 10 || id == 11 || id == 14 || id > 18) {
             if (id == SASL_CHANNEL_BINDING || id == SASL_HTTP_REQUEST || id == SASL_GSS_CREDS) continue;
-            say("  set %d: %s %s", id, rc(sasl_setprop(conn, id, "value")), detail(conn));
+            say("  set %d: %s", id, rc(sasl_setprop(conn, id, "value")));
+            say("  %s", detail(conn));
         }
     say("  set 99: %s", rc(sasl_setprop(conn, 99, "value")));
     say("  set 103: %s", rc(sasl_setprop(conn, 103, "value")));
     say("  set CHANNEL_BINDING NULL: %s", rc(sasl_setprop(conn, SASL_CHANNEL_BINDING, NULL)));
     say("  set HTTP_REQUEST NULL: %s", rc(sasl_setprop(conn, SASL_HTTP_REQUEST, NULL)));
     say("  set GSS_CREDS NULL: %s", rc(sasl_setprop(conn, SASL_GSS_CREDS, NULL)));
-    say("  get with NULL: %s %s", rc(sasl_getprop(conn, SASL_SSF, NULL)), detail(conn));
+    say("  get with NULL: %s", rc(sasl_getprop(conn, SASL_SSF, NULL)));
+    say("  %s", detail(conn));
 }
 
 int main(void)

@@ -91,7 +91,8 @@ static void client_states(void)
     sasl_dispose(&c);
     c = client();
     say("  mech NULL: %s", rc(sasl_client_start(c, "PLAIN", NULL, &message, &len, NULL)));
-    say("  list NULL: %s %s", rc(sasl_client_start(c, NULL, NULL, &message, &len, &mech)), detail(c));
+    say("  list NULL: %s", rc(sasl_client_start(c, NULL, NULL, &message, &len, &mech)));
+    say("  %s", detail(c));
     say("  conn NULL: %s", rc(sasl_client_start(NULL, "PLAIN", NULL, &message, &len, &mech)));
     say("  step data NULL with length: %s", rc(sasl_client_step(c, NULL, 4, NULL, &message, &len)));
     sasl_dispose(&c);
