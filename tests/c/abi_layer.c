@@ -38,7 +38,7 @@ static unsigned sum(const char *bytes, unsigned len)
     return hash;
 }
 
-static char sent[200000], big[200000];
+static char sent[200000], big[200000], joined[1000];
 static unsigned sent_len;
 
 static void encode(sasl_conn_t *conn, const char *in, unsigned len)
@@ -168,18 +168,18 @@ static void layers(void)
         encode(c, "in pieces", 9);
         for (unsigned n = 0; n < sent_len; n++) decode(s, sent + n, 1);
         encode(c, "first", 5);
-        memcpy(big + 100000, sent, sent_len);
+        memcpy(joined, sent, sent_len);
         len = sent_len;
         encode(c, "second", 6);
-        memcpy(big + 100000 + len, sent, sent_len);
-        decode(s, big + 100000, len + sent_len);
+        memcpy(joined + len, sent, sent_len);
+        decode(s, joined, len + sent_len);
         encode(c, "third", 5);
-        memcpy(big + 100000, sent, sent_len);
+        memcpy(joined, sent, sent_len);
         len = sent_len;
         encode(c, "fourth", 6);
-        memcpy(big + 100000 + len, sent, sent_len);
-        decode(s, big + 100000, len + 3);
-        decode(s, big + 100000 + len + 3, sent_len - 3);
+        memcpy(joined + len, sent, sent_len);
+        decode(s, joined, len + 3);
+        decode(s, joined + len + 3, sent_len - 3);
         end();
     }
     say("== small buffers");

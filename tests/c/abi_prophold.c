@@ -98,11 +98,11 @@ int main(void)
     sasl_conn_t *s;
     const char *out;
     unsigned len;
-    begin();
     prop_request(ctx, (const char **)names);
     keep("on its own", ctx);
     prop_dispose(&ctx);
     unnamed();
+    begin();
     set_option("auxprop_plugin", "keeper");
     say("add %s", rc(sasl_auxprop_add_plugin("keeper", init)));
     s = server();

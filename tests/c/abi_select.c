@@ -201,7 +201,7 @@ int main(void)
     sasl_dispose(&c);
     say("-- realms to choose from");
     asks[0].id = SASL_CB_GETREALM;
-    sasl_client_new("svc", FQDN, NULL, NULL, asks, 0, &c);
+    sasl_client_new("svc", "realms.example.com", NULL, NULL, asks, 0, &c);
     {
         static const char challenge[] = "nonce=\"N\",realm=\"R\",realm=\"S\",qop=\"auth\",algorithm=md5-sess";
         sasl_interact_t *prompts = NULL;

@@ -47,8 +47,8 @@ fn compile(program: &str, directory: &Path) -> PathBuf {
 }
 
 /// Runs the program on the library in `library`, or on the stock one. Ours has its mechanisms built in; the stock one
-/// gets the plugins that do the same.
-fn run(program: &Path, directory: &Path, library: Option<&Path>) -> String {
+/// gets the plugins that do the same. `side` names the working directory and the file that keeps the output.
+fn run(program: &Path, directory: &Path, side: &str, library: Option<&Path>) -> String {
     let plugins = directory.join(if library.is_some() { "none" } else { "plugins" });
     fs::create_dir_all(&plugins).expect("the directory of plugins can be made");
     if library.is_none() {
@@ -60,8 +60,10 @@ fn run(program: &Path, directory: &Path, library: Option<&Path>) -> String {
             }
         }
     }
+    let own = directory.join(side);
+    fs::create_dir_all(&own).expect("a working directory can be made");
     let mut command = Command::new("timeout");
-    command.arg("120").arg(program).current_dir(directory).env_clear();
+    command.arg("120").arg(program).current_dir(own).env_clear();
     command.env("PATH", "/usr/bin:/bin").env("USER", "tester").env("SASL_PATH", &plugins);
     command.env("SASL_CONF_PATH", directory.join("conf"));
     if let Some(library) = library {
@@ -69,8 +71,7 @@ fn run(program: &Path, directory: &Path, library: Option<&Path>) -> String {
     }
     let output = command.output().expect("timeout runs (Debian package: coreutils)");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let side = if library.is_some() { "ours" } else { "stock" };
-    fs::write(directory.join(side), &text).expect("the output can be kept");
+    fs::write(directory.join(format!("{side}.out")), &text).expect("the output can be kept");
     assert!(
         output.status.success(),
         "{} on {side}: {}\n{}\nlast lines:\n{}",
@@ -87,9 +88,9 @@ fn check(program: &str) {
     let binary = compile(program, &directory);
     let table = deviations::read(&sources().join("deviations.txt"));
     let mine: Vec<&Deviation> = table.iter().filter(|d| d.programs.iter().any(|p| p == program)).collect();
-    let stock = run(&binary, &directory, None);
+    let stock = run(&binary, &directory, "stock", None);
     let library = library::ours();
-    let ours = run(&binary, &directory, library);
+    let ours = run(&binary, &directory, "ours", library);
     let (stock, ours): (Vec<&str>, Vec<&str>) = (stock.lines().collect(), ours.lines().collect());
     let result = align::compare(&stock, &ours, &mine);
     assert!(
@@ -115,9 +116,19 @@ macro_rules! programs {
 }
 
 programs! {
+    abi_alloc
+    abi_auxprop
     abi_bad
     abi_base64
+    abi_callbacks
+    abi_canon
+    abi_chanbind
+    abi_checkpass
+    abi_config
     abi_digest
+    abi_errors
+    abi_info
+    abi_layer
     abi_life
     abi_list
     abi_loglevel
@@ -125,9 +136,12 @@ programs! {
     abi_prophold
     abi_props
     abi_scram
+    abi_select
     abi_state
+    abi_toy
     abi_trace
     abi_utf8
+    abi_util
 }
 
 #[test]
