@@ -24,12 +24,7 @@ fn combinations() -> Vec<(Library, Library)> {
     if ours == stock {
         return vec![(stock.clone(), stock)];
     }
-    vec![
-        (ours.clone(), ours.clone()),
-        (ours.clone(), stock.clone()),
-        (stock.clone(), ours),
-        (stock.clone(), stock),
-    ]
+    vec![(ours.clone(), ours.clone()), (ours.clone(), stock.clone()), (stock.clone(), ours), (stock.clone(), stock)]
 }
 
 /// A directory with a configuration and a database for servers on this library.

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use rig::base::{Library, TempDir, make_sasldb, must, run};
 use rig::postfix::{Postfix, Settings};
+use rig::sample_smtp::Smtp;
 use rig::samples;
 use rig::sandbox::Sandbox;
 use rig::saslauthd::{Checker, Saslauthd, StandIn, reply};
-use rig::sample_smtp::Smtp;
 
 /// SASL_OK, SASL_FAIL, SASL_BADAUTH, SASL_UNAVAIL.
 const OK: i32 = 0;
@@ -37,7 +37,11 @@ fn with_sasldb() -> Saslauthd {
 fn with_shadow(mechanism: &str) -> Saslauthd {
     Saslauthd::start(&library(), &["-a", mechanism], |sandbox| {
         let hash = must(Command::new("perl").args(["-e", r#"print crypt("tr0ub4dor", "\$6\$saltsalt\$")"#]));
-        append(sandbox, "etc/passwd", "carol:x:4242:4242::/nonexistent:/bin/sh\nlocked:x:4243:4243::/nonexistent:/bin/sh\n");
+        append(
+            sandbox,
+            "etc/passwd",
+            "carol:x:4242:4242::/nonexistent:/bin/sh\nlocked:x:4243:4243::/nonexistent:/bin/sh\n",
+        );
         append(sandbox, "etc/shadow", &format!("carol:{hash}:19000:0:99999:7:::\nlocked:!{hash}:19000:0:99999:7:::\n"));
     })
 }
@@ -258,10 +262,8 @@ fn names_and_passwords_too_long_for_the_daemon_are_refused() {
 #[test]
 fn postfix_asks_the_daemon() {
     let daemon = with_sasldb();
-    let sasl = format!(
-        "pwcheck_method: saslauthd\nsaslauthd_path: {}\nmech_list: PLAIN LOGIN\n",
-        daemon.socket.display()
-    );
+    let sasl =
+        format!("pwcheck_method: saslauthd\nsaslauthd_path: {}\nmech_list: PLAIN LOGIN\n", daemon.socket.display());
     let postfix = Postfix::start(&library(), &Settings { sasl: &sasl, ..Settings::default() });
     for mechanism in ["PLAIN", "LOGIN"] {
         let mut smtp = Smtp::connect(postfix.port);

@@ -94,11 +94,8 @@ fn every_mechanism_works_on_the_directory_s_own_entries() {
 #[test]
 fn the_root_entry_lists_the_mechanisms() {
     let list = |slapd: &Slapd, local: bool| {
-        let mut tool = if local {
-            slapd.local_tool(&library(), "ldapsearch")
-        } else {
-            slapd.tool(&library(), "ldapsearch")
-        };
+        let mut tool =
+            if local { slapd.local_tool(&library(), "ldapsearch") } else { slapd.tool(&library(), "ldapsearch") };
         let text = must(tool.args(["-x", "-LLL", "-s", "base", "-b", "", "supportedSASLMechanisms"]));
         let names = text.lines().filter_map(|line| line.strip_prefix("supportedSASLMechanisms: "));
         names.map(str::to_owned).collect::<Vec<_>>()
@@ -166,16 +163,16 @@ fn layers_protect_the_connection() {
 fn layers_carry_much_data_both_ways() {
     let text = "0123456789abcdef".repeat(40);
     let many: String = (0..400)
-        .map(|n| format!("dn: cn=e{n},ou=people,dc=rig,dc=test\nobjectClass: device\ncn: e{n}\ndescription: {text}\n\n"))
+        .map(|n| {
+            format!("dn: cn=e{n},ou=people,dc=rig,dc=test\nobjectClass: device\ncn: e{n}\ndescription: {text}\n\n")
+        })
         .collect();
     let entries = format!("{PEOPLE}{many}");
-    let settings = Settings {
-        entries: &entries,
-        ..Settings::default()
-    };
+    let settings = Settings { entries: &entries, ..Settings::default() };
     let slapd = Slapd::start(&library(), &settings, |_| ());
     for client in clients() {
-        for limits in ["maxssf=1", "maxssf=1,maxbufsize=2000", "maxssf=128", "maxssf=128,maxbufsize=2000", "maxssf=40"] {
+        for limits in ["maxssf=1", "maxssf=1,maxbufsize=2000", "maxssf=128", "maxssf=128,maxbufsize=2000", "maxssf=40"]
+        {
             let login = ["-Q", "-Y", "DIGEST-MD5", "-U", "bob", "-w", "battery staple", "-O", limits];
             let mut search = slapd.tool(&client, "ldapsearch");
             search.args(["-N", "-LLL", "-o", "ldif-wrap=no", "-b", "ou=people,dc=rig,dc=test", "(objectClass=device)"]);
@@ -304,7 +301,8 @@ fn a_password_may_be_checked_elsewhere() {
 fn a_user_of_the_database_changes_the_password() {
     let slapd = sasldb("");
     for client in clients() {
-        let login = |password: &str| slapd.who_am_i(&client, &["-Q", "-Y", "SCRAM-SHA-256", "-U", "xavier", "-w", password]);
+        let login =
+            |password: &str| slapd.who_am_i(&client, &["-Q", "-Y", "SCRAM-SHA-256", "-U", "xavier", "-w", password]);
         let change = |old: &str, new: &str| {
             let mut tool = slapd.tool(&client, "ldappasswd");
             let ran = run(tool.args(["-N", "-Q", "-Y", "SCRAM-SHA-256", "-U", "xavier", "-w", old, "-s", new]), b"");
