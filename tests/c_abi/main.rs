@@ -134,6 +134,9 @@ programs! {
     abi_loglevel
     abi_prop
     abi_props
+    abi_reauth
+    abi_saslauthd
+    abi_sasldb
     abi_scram
     abi_select
     abi_state
