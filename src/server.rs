@@ -11,7 +11,7 @@ use crate::mech::Mechanism;
 use crate::registry::Registry;
 use crate::session::{ServerParams, ServerSession};
 use crate::store::AuxProp;
-use crate::verify::{PasswordVerifier, auxprop::Auxprop};
+use crate::verify::{PasswordVerifier, auxprop::Auxprop, saslauthd::Saslauthd};
 
 /// A server application: its options, mechanisms, stores and password verifiers.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ impl Server {
             log: Arc::new(NoLog),
             registry: Registry::builtin(),
             stores: Vec::new(),
-            verifiers: vec![Arc::new(Auxprop)],
+            verifiers: vec![Arc::new(Auxprop), Arc::new(Saslauthd)],
             canon_users: Vec::new(),
             warned: Arc::default(),
         }
@@ -110,7 +110,7 @@ impl Server {
     pub fn session(self: &Arc<Self>, params: ServerParams) -> Result<ServerSession> {
         let fqdn = match &params.fqdn {
             Some(fqdn) => fqdn.clone(),
-            None => crate::sys::host::name()?,
+            None => crate::sys::host::fqdn()?,
         };
         Ok(ServerSession::new(Arc::clone(self), params, fqdn.to_ascii_lowercase()))
     }

@@ -64,6 +64,9 @@ known! {
     "saslauthd" {
         "saslauthd_path" Text "/var/run/saslauthd/mux" "the socket of saslauthd, or the directory that has its mux";
     }
+    "saslauthd" {
+        "saslauthd_timeout" Number "30" "the seconds that a question to saslauthd may take";
+    }
     "authdaemond" {
         "authdaemond_path" Text "/dev/null" "the socket of Courier authdaemond";
         "authdaemon_path" Text "" "another spelling of authdaemond_path";

@@ -75,10 +75,21 @@ fn yes_is_what_stock_takes_for_it() {
 #[test]
 fn the_first_to_know_decides() {
     let (program, file) = ([("a", "1")], parse(b"a: 2\nb: 3\n").unwrap());
-    let chain = Chain(vec![&program, &file]);
-    assert_eq!(chain.get(None, "a").as_deref(), Some("1"));
-    assert_eq!(chain.get(None, "b").as_deref(), Some("3"));
-    assert_eq!(chain.get(None, "c"), None);
+    let layered = Layered { first: Some(&program), then: &file };
+    assert_eq!(layered.get(None, "a").as_deref(), Some("1"));
+    assert_eq!(layered.get(None, "b").as_deref(), Some("3"));
+    assert_eq!(layered.get(None, "c"), None);
+    assert_eq!(Layered { first: None, then: &file }.get(None, "a").as_deref(), Some("2"));
+    assert_eq!(NoOptions.get(None, "a"), None);
+}
+
+/// As C's `atoi`.
+#[test]
+fn numbers_are_their_leading_digits() {
+    for (value, expected) in [("3", 3), (" 12x", 12), ("-1", -1), ("x", 0), ("-", 0), ("99999999999", i32::MAX)] {
+        assert_eq!(integer(&[("n", value)], "n"), Some(expected), "{value:?}");
+    }
+    assert_eq!(integer(&NoOptions, "n"), None);
 }
 
 #[test]

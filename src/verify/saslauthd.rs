@@ -11,8 +11,40 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Result};
+use super::{Attempt, PasswordVerifier};
+use crate::config::integer;
+use crate::error::{Code, Error, Result};
+use crate::identity::split_realm;
+use crate::log::Level;
+use crate::secret::Secret;
 use crate::sys::{env, net};
+
+/// `pwcheck_method: saslauthd`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Saslauthd;
+
+impl PasswordVerifier for Saslauthd {
+    fn name(&self) -> &str {
+        "saslauthd"
+    }
+
+    fn verify(&self, attempt: &Attempt<'_>, password: &Secret) -> Result<()> {
+        let (user, realm) = split_realm(attempt.user, attempt.realm.unwrap_or_default().as_bytes());
+        let request = Request { user, password: password.expose(), service: attempt.service.as_bytes(), realm };
+        let seconds = integer(attempt.options, "saslauthd_timeout").and_then(|seconds| u64::try_from(seconds).ok());
+        let timeout = seconds.filter(|seconds| *seconds > 0).map_or(DEFAULT_TIMEOUT, Duration::from_secs);
+        let socket = path(attempt.options.get(None, "saslauthd_path").as_deref());
+        authenticate(&socket, &request, timeout).inspect_err(|error| {
+            if error.code() != Code::BadAuth {
+                attempt.log.log(Level::Err, error.detail());
+            }
+        })
+    }
+
+    fn user_exists(&self, _: &Attempt<'_>) -> Result<()> {
+        Err(Error::new(Code::NoVerify, "saslauthd cannot be asked whether a user exists"))
+    }
+}
 
 /// Where Debian's saslauthd listens.
 pub const DEFAULT_PATH: &str = "/var/run/saslauthd/mux";
