@@ -144,6 +144,7 @@ programs! {
     abi_trace
     abi_utf8
     abi_util
+    abi_walk
 }
 
 #[test]
