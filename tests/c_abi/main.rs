@@ -133,6 +133,7 @@ programs! {
     abi_list
     abi_loglevel
     abi_prop
+    abi_prophold
     abi_props
     abi_reauth
     abi_saslauthd
