@@ -16,7 +16,7 @@ use oxisasl_capi_common::{arg, boundary, export};
 use crate::abi::{OK, cb};
 use crate::calls::{self, CallbackOptions};
 use crate::global::{self, STILL_IN_USE, Side, SideOptions};
-use crate::{util, utils};
+use crate::{config, util, utils};
 
 /// The longest application name, as long as a path may be.
 const NAME_MAX: usize = 4096;
@@ -184,12 +184,15 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
         })?,
         None => None,
     };
+    let named = name.is_some();
     let options = SideOptions { callbacks: CallbackOptions(list) };
     let engine = Server::new(name.unwrap_or_default()).options(options).log(Syslog).store(Sasldb::new());
     utils::publish();
     global::write(|global| {
         global.touched = true;
-        global.config = config.map(Arc::new);
+        if named {
+            global.config = config.map(Arc::new);
+        }
         global.server = Some(Side { count: 1, callbacks: list, engine: Arc::new(engine) });
     });
     Ok(())
@@ -234,7 +237,7 @@ fn server_done() -> c_int {
         finish(&mut global.server, global.touched, alive)
     });
     if status == OK {
-        global::write(|global| global.config = None);
+        config::forget();
         forget_shared();
     }
     status
