@@ -3,6 +3,7 @@
 use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 
 pub use oxisasl_capi_common::callbacks::Callback;
+pub use oxisasl_capi_common::propview::PropVal;
 
 use crate::conn::Conn;
 use crate::propctx::PropCtx;
@@ -112,16 +113,6 @@ pub struct RawChannelBinding {
     pub critical: c_int,
     pub len: c_ulong,
     pub data: *const u8,
-}
-
-/// `struct propval`.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct PropVal {
-    pub name: *const c_char,
-    pub values: *mut *const c_char,
-    pub nvalues: c_uint,
-    pub valsize: c_uint,
 }
 
 /// `struct iovec`.

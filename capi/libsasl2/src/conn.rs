@@ -126,6 +126,7 @@ impl Conn {
         match self.session() {
             Some(Session::Server(_)) => {
                 let ctx = self.props.get_or_init(|| Box::new(PropCtx::of_connection(self)));
+                ctx.update();
                 std::ptr::from_ref(ctx.as_ref()).cast_mut()
             }
             _ => std::ptr::null_mut(),
