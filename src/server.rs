@@ -9,6 +9,7 @@ use crate::identity::CanonUser;
 use crate::log::{Log, NoLog};
 use crate::mech::Mechanism;
 use crate::registry::Registry;
+use crate::rng;
 use crate::session::{ServerParams, ServerSession};
 use crate::store::AuxProp;
 use crate::verify::{PasswordVerifier, auxprop::Auxprop, saslauthd::Saslauthd};
@@ -30,6 +31,9 @@ impl Server {
     /// An application of this name, with the built-in mechanisms and verifiers, without options and stores.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
+        // Servers fork for each connection: what is to be the same for all of them has to be there before. Without
+        // random bytes now, the session that needs them fails.
+        let _ = rng::process_key();
         Server {
             name: name.into(),
             options: Arc::new(NoOptions),

@@ -1,54 +1,19 @@
-//! The files of the password database against the programs that own the formats: stock saslpasswd2, Berkeley DB's and
-//! LMDB's tools, and C programs over libdb and liblmdb.
+//! The files of the password database against the programs that own the formats: stock saslpasswd2, Berkeley DB's
+//! tools, and a C program over libdb.
 
-use std::collections::BTreeMap;
+mod scratch;
+
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use oxisasl::Code;
 use oxisasl::store::bdb::BdbFile;
 use oxisasl::store::sasldb::{Format, SasldbFile};
-
-/// A directory that goes away with the test.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("oxisasl-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
-        Scratch(path)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn run(command: &mut Command, input: &[u8]) -> Output {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{command:?} is needed for this test: {error}"));
-    // A program that fails early does not read its input; its output says why.
-    let _ = child.stdin.take().unwrap().write_all(input);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{command:?}: {output:?}");
-    output
-}
+use scratch::{Pairs, Running, Scratch, compile, hex, parse_dump, run};
 
 fn saslpasswd2(db: &Path, realm: &str, user: &str, password: Option<&str>) {
     let mut command = Command::new("saslpasswd2");
@@ -58,28 +23,6 @@ fn saslpasswd2(db: &Path, realm: &str, user: &str, password: Option<&str>) {
         None => command.arg("-d"),
     };
     run(command.arg(user), password.unwrap_or_default().as_bytes());
-}
-
-type Pairs = BTreeMap<Vec<u8>, Vec<Vec<u8>>>;
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
-}
-
-/// Reads the portable dump format that both families of tools print.
-fn parse_dump(dump: &[u8]) -> Pairs {
-    let text = String::from_utf8(dump.to_vec()).unwrap();
-    let mut lines =
-        text.lines().skip_while(|line| *line != "HEADER=END").skip(1).take_while(|line| *line != "DATA=END");
-    let mut pairs = Pairs::new();
-    while let (Some(key), Some(value)) = (lines.next(), lines.next()) {
-        pairs.entry(unhex(key.trim())).or_default().push(unhex(value.trim()));
-    }
-    pairs
 }
 
 fn db_dump(db: &Path) -> Pairs {
@@ -196,14 +139,6 @@ fn every_page_size_byte_order_and_checksum_is_read() {
             }
         }
     }
-}
-
-/// Compiles one of the programs of `tests/c`.
-fn compile(scratch: &Scratch, name: &str, library: &str) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c").join(name).with_extension("c");
-    let program = scratch.path(name);
-    run(Command::new("gcc").args(["-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).arg(source).arg(library), b"");
-    program
 }
 
 #[test]
@@ -329,32 +264,67 @@ fn names_and_values_that_cannot_be_stored_are_refused() {
     assert!(file.get("", "", "").unwrap().unwrap().expose().is_empty());
 }
 
-fn lmdb_dump(db: &Path) -> Pairs {
-    parse_dump(&run(Command::new("mdb_dump").arg("-n").arg(db), b"").stdout)
+#[test]
+fn a_file_that_is_being_written_is_read_right() {
+    let scratch = Scratch::new();
+    let make = compile(&scratch, "bdb_make", "-ldb");
+    let db = scratch.path("db");
+    let mut writer = Running::start(Command::new(make).arg(&db).args(["512", "1234", "busy"]).stdout(Stdio::piped()));
+    writer.expect_line("ready");
+    let file = SasldbFile::open(&db).unwrap();
+    let (mut right, mut later) = (0, 0);
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(4) {
+        for n in 0..100 {
+            match file.lookup_many(format!("user{n}"), "example.com", &["userPassword", "other"]) {
+                Ok(values) => {
+                    let value = values[0].as_ref().unwrap_or_else(|| panic!("user{n} was lost")).expose();
+                    assert!((40..43).contains(&value.len()) && value.iter().all(|byte| *byte == value[0]), "{value:?}");
+                    assert!(values[1].is_none());
+                    right += 1;
+                }
+                Err(error) => {
+                    assert_eq!(error.code(), Code::TryAgain, "{error}");
+                    later += 1;
+                }
+            }
+        }
+    }
+    drop(writer);
+    println!("{right} right, {later} to be tried again");
+    assert!(right > 20 * later, "{right} right, {later} to be tried again");
 }
 
 #[test]
-fn lmdb_files_are_made_as_cyrus_makes_them() {
+fn a_change_by_saslpasswd2_shows_at_once() {
     let scratch = Scratch::new();
-    let db = scratch.path("sasldb2");
+    let db = scratch.path("db");
+    db_load(&db, &["db_pagesize=512"], &users(50));
     let file = SasldbFile::open(&db).unwrap();
-    assert!(!file.delete("alice", "example.com", "userPassword").unwrap());
-    assert!(!db.exists());
-    file.put("alice", "example.com", "userPassword", b"secret").unwrap();
-    file.put("bob", "example.com", "userPassword", b"geheim").unwrap();
-    file.put("alice", "example.com", "userPassword", b"changed").unwrap();
-    assert_eq!(file.format().unwrap(), Format::Lmdb);
-    let get = |user, realm| file.get(user, realm, "userPassword").unwrap().map(|value| value.expose().to_vec());
-    assert_eq!(get("alice", "example.com").unwrap(), b"changed");
-    assert_eq!(get("alice", "other.org"), None);
-    for name in ["sasldb2", "sasldb2-lock"] {
-        assert_eq!(fs::metadata(scratch.path(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
-    }
-    let pairs = lmdb_dump(&db);
-    assert_eq!(pairs.len(), 2);
-    assert_eq!(pairs[&b"alice\0example.com\0userPassword"[..]], [b"changed"]);
-    assert_eq!(pairs[&b"bob\0example.com\0userPassword"[..]], [b"geheim"]);
-    assert!(file.delete("bob", "example.com", "userPassword").unwrap());
-    assert_eq!(lmdb_dump(&db).len(), 1);
-    assert_eq!(file.users().unwrap().len(), 1);
+    let get = |user: &str| {
+        file.get(user, "example.com", "userPassword").unwrap().map(|v| String::from_utf8(v.expose().to_vec()).unwrap())
+    };
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                assert_eq!(get("user7").unwrap(), "secret of 7");
+                assert_eq!(get("nobody"), None);
+            }
+        });
+        for n in 0..30 {
+            let user = format!("new{n}");
+            assert_eq!(get(&user), None);
+            saslpasswd2(&db, "example.com", &user, Some(&user));
+            assert_eq!(get(&user).as_ref(), Some(&user));
+            saslpasswd2(&db, "example.com", &user, Some("changed"));
+            assert_eq!(get(&user).unwrap(), "changed");
+            if n % 3 == 0 {
+                saslpasswd2(&db, "example.com", &user, None);
+                assert_eq!(get(&user), None);
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    agree(&db);
 }

@@ -14,15 +14,28 @@ use crate::prompt::PromptKind;
 
 pub mod anonymous;
 pub mod cram_md5;
+pub mod digest_md5;
 pub mod external;
 pub mod login;
 pub mod plain;
+pub mod scram;
 #[cfg(test)]
 pub(crate) mod test_world;
 
 /// Every mechanism that is built in. The order decides between mechanisms that are equally strong.
-pub static BUILTIN: &[&dyn Mechanism] =
-    &[&external::External, &cram_md5::CramMd5, &plain::Plain, &login::Login, &anonymous::Anonymous];
+pub static BUILTIN: &[&dyn Mechanism] = &[
+    &scram::SHA512,
+    &scram::SHA384,
+    &scram::SHA256,
+    &scram::SHA224,
+    &scram::SHA1,
+    &digest_md5::DigestMd5,
+    &external::External,
+    &cram_md5::CramMd5,
+    &plain::Plain,
+    &login::Login,
+    &anonymous::Anonymous,
+];
 
 /// What is known about a mechanism before it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,8 @@
 //! # A file that is being written
 //! Stock `saslpasswd2` writes a file in place, page by page and without locks. An answer is therefore believed only
 //! when one `stat` *after* the reading shows that the file is the one whose metadata was read, and that it had been at
-//! rest. Otherwise the reading is repeated; if the file does not come to rest, [`Code::TryAgain`] is returned.
+//! rest; or else when two readings from scratch, some time apart, agree. If neither happens for a while,
+//! [`Code::TryAgain`] is returned.
 
 mod duplicates;
 mod hash;
@@ -31,7 +32,7 @@ const CLOCK_GRAIN: Duration = Duration::from_millis(20);
 /// The same for file systems that count whole seconds.
 const COARSE_GRAIN: Duration = Duration::from_millis(1100);
 /// How long to wait between two readings of a file that is being written.
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(2);
 /// A file last written longer ago than this is not about to be completed by its writer: if it is damaged, it stays so.
 const STALLED_WRITER: Duration = Duration::from_secs(2);
 /// How long to try before giving up.
@@ -74,6 +75,18 @@ struct Cache {
     view: Option<Arc<View>>,
     /// The last stamp and when it was first seen: tells rest from change when the file's clock is not ours.
     seen: Option<(Stamp, Instant)>,
+}
+
+impl View {
+    /// Whether the descriptor still is that of the file.
+    fn is_open(&self) -> bool {
+        match &self.file {
+            Ok(file) => file
+                .metadata()
+                .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == (self.stamp.device, self.stamp.inode)),
+            Err(_) => true,
+        }
+    }
 }
 
 impl Stamp {
@@ -174,20 +187,19 @@ impl BdbFile {
     /// Reads until the answer can be believed; see the module's documentation.
     fn read<T>(&self, same: impl Fn(&T, &T) -> bool, read: impl Fn(&HashFile) -> Read<T>) -> Result<T> {
         let start = Instant::now();
-        let mut earlier: Option<(Stamp, Read<T>)> = None;
+        let mut earlier: Option<Read<T>> = None;
         loop {
             let view = self.view()?;
             let answer = read_view(&view, &read);
             let now = Stamp::of(&fs::metadata(&self.path).map_err(|error| self.io_error(&error))?);
-            let unchanged = now == view.stamp;
-            let believed = unchanged
-                && match (&answer, &earlier) {
-                    (Err(Problem::Damaged { .. }), _) => view.settled && now.old(),
-                    _ if view.settled => true,
-                    (Ok(answer), Some((stamp, Ok(before)))) => *stamp == now && same(answer, before),
-                    (Err(_), Some((stamp, Err(_)))) => *stamp == now,
-                    _ => false,
-                };
+            let at_rest = view.settled && now == view.stamp;
+            let believed = match (&answer, &earlier) {
+                (Err(Problem::Damaged { .. }), _) => at_rest && now.old(),
+                _ if at_rest => true,
+                (Ok(answer), Some(Ok(before))) => same(answer, before),
+                (Err(_), Some(Err(before))) => !matches!(before, Problem::Damaged { .. }),
+                _ => false,
+            };
             if believed {
                 return answer.map_err(|problem| self.problem(problem));
             }
@@ -199,18 +211,23 @@ impl BdbFile {
                 };
                 return Err(Error::new(Code::TryAgain, format!("{what} (the file is being written; try again)")));
             }
-            // A file that was replaced is simply read anew, at once; one that is being written is given time.
-            if unchanged || earlier.is_some() {
+            // A file that has changed is simply read anew, at once; one that is changing is given time.
+            if !view.settled || earlier.is_some() {
                 std::thread::sleep(PAUSE);
             }
-            earlier = unchanged.then_some((now, answer));
+            earlier = Some(answer);
         }
     }
 
     /// The view that is kept, or a new one.
     fn view(&self) -> Result<Arc<View>> {
-        if let Some(view) = &self.lock().view {
-            return Ok(Arc::clone(view));
+        let kept = self.lock().view.clone();
+        if let Some(view) = kept {
+            if view.is_open() {
+                return Ok(view);
+            }
+            // The descriptor was closed behind our back, as daemons do, and may be someone else's now.
+            std::mem::forget(view);
         }
         let io_error = |error: io::Error| self.io_error(&error);
         let file = File::open(&self.path).map_err(io_error)?;
@@ -256,7 +273,8 @@ fn read_view<T>(view: &View, read: impl Fn(&HashFile) -> Read<T>) -> Read<T> {
         Ok(file) => file,
         Err(problem) => return Err(problem.duplicate()),
     };
-    if !view.checked.load(Ordering::Relaxed) {
+    // Not while it is being written: the whole takes longer to read than one answer does.
+    if view.settled && !view.checked.load(Ordering::Relaxed) {
         file.verify()?;
         view.checked.store(true, Ordering::Relaxed);
     }

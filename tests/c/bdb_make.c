@@ -1,5 +1,6 @@
 /* Makes Berkeley DB hash files that the command-line tools cannot make.
- * Usage: bdb_make FILE PAGESIZE BYTEORDER churn|myhash */
+ * Usage: bdb_make FILE PAGESIZE BYTEORDER churn|myhash|busy
+ * "busy" says when it is ready and then writes, without an end, as saslpasswd2 does: each change goes to disk. */
 #include <db.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,12 +59,27 @@ int main(int argc, char **argv)
 
     if (argc != 5)
         return 2;
+    setvbuf(stdout, NULL, _IOLBF, 0);
     check(db_create(&db, NULL, 0), "db_create");
     check(db->set_pagesize(db, (u_int32_t)atoi(argv[2])), "set_pagesize");
     check(db->set_lorder(db, atoi(argv[3])), "set_lorder");
     if (strcmp(argv[4], "myhash") == 0)
         check(db->set_h_hash(db, my_hash), "set_h_hash");
     check(db->open(db, NULL, argv[1], NULL, DB_HASH, DB_CREATE, 0600), "open");
+    for (n = 0; strcmp(argv[4], "busy") == 0; n++) {
+        /* Users 0 to 99 always exist; others come and go, so that buckets split and chains change. */
+        if (n < 100) {
+            put(db, n, 40, 'a');
+            continue;
+        }
+        put(db, n % 100, (size_t)(40 + n % 3), 'a' + n % 26);
+        put(db, 100 + n % 5000, 40, 'x');
+        if (n % 7 == 0)
+            del(db, 100 + n % 5000);
+        check(db->sync(db, 0), "sync");
+        if (n == 100)
+            puts("ready");
+    }
     for (n = 0; n < 400; n++)
         put(db, n, (size_t)(n % 7 == 0 ? n * 10 : 12), 'a' + n % 26);
     if (strcmp(argv[4], "churn") == 0) {

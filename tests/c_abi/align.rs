@@ -54,7 +54,9 @@ pub fn compare(stock: &[&str], ours: &[&str], table: &[&Deviation]) -> Compariso
     let (mut i, mut j) = (0, 0);
     while i + 1 < rows || j + 1 < columns {
         let here = cost[at(i, j)];
-        if i + 1 < rows && j + 1 < columns && cost[at(i + 1, j + 1)] == here
+        if i + 1 < rows
+            && j + 1 < columns
+            && cost[at(i + 1, j + 1)] == here
             && let Some(entry) = pair(i, j)
         {
             if let Some(n) = entry {

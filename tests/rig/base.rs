@@ -9,8 +9,8 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -73,17 +73,24 @@ pub fn set_mode(path: &Path, mode: u32) {
 }
 
 /// A TCP port of the loopback address that the system says is free, never the same one twice in a process.
+///
+/// It lies below the range from which the system serves outgoing connections and listeners without a wish: one of those
+/// could take it before the program that is to listen on it does.
 pub fn free_port() -> u16 {
-    static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
-    let mut given = GIVEN.lock().expect("port list");
-    let given = given.get_or_insert_default();
-    loop {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a loopback port");
-        let port = listener.local_addr().expect("its address").port();
-        if given.insert(port) {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").expect("port range");
+    let end: u32 = range.split_whitespace().next().and_then(|n| n.parse().ok()).expect("port range");
+    let (first, count) = if end > 12_000 { (10_000, end - 10_000) } else { (1_024, end.saturating_sub(1_024).max(1)) };
+    // Processes that run at the same time start at different places.
+    let start = std::process::id().wrapping_mul(97);
+    for _ in 0..count {
+        let step = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(first + step % count).expect("a port");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
     }
+    panic!("no free port from {first} on");
 }
 
 /// Whether something accepts connections on this loopback port.
@@ -331,8 +338,11 @@ pub fn family(pid: u32) -> Vec<u32> {
 }
 
 /// Writes users and passwords into the embedded password database `file` with Debian's `saslpasswd2`, run on
-/// `library`: so the library itself makes the file in its own format.
+/// `library`: so the library itself makes the file in its own format. `OXISASL_RIG_DATABASE=stock` has the stock
+/// library make all of them, in Berkeley DB's format, for whatever library reads them.
 pub fn make_sasldb(library: &Library, file: &Path, realm: &str, users: &[(&str, &str)]) {
+    let stock = Library::stock();
+    let library = if std::env::var("OXISASL_RIG_DATABASE").is_ok_and(|v| v == "stock") { &stock } else { library };
     for (user, password) in users {
         let mut command = library.command("/usr/sbin/saslpasswd2");
         command.arg("-p").arg("-c").arg("-f").arg(file).args(["-u", realm, user]);

@@ -1,6 +1,9 @@
 //! The client sides of the mechanisms, written from the RFCs' formulas and sharing nothing with the libraries under
 //! test but the hash functions.
 
+use std::fs::File;
+use std::io::Read;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -131,16 +134,18 @@ pub struct Scram {
     hash: Hash,
     user: String,
     password: String,
+    nonce: String,
     first_bare: String,
     signature: Option<Vec<u8>>,
     step: u8,
 }
 
-/// The client's nonce: a server adds its own random part, so this one may be fixed.
-const SCRAM_NONCE: &str = "fyko+d2lbbFgONRv9qkxdawL";
-
 impl Scram {
     pub fn new(name: &str, user: &str, password: &str) -> Scram {
+        Scram::with_nonce(name, user, password, &nonce())
+    }
+
+    fn with_nonce(name: &str, user: &str, password: &str, nonce: &str) -> Scram {
         let hash = match name {
             "SCRAM-SHA-1" => Hash::Sha1,
             "SCRAM-SHA-224" => Hash::Sha224,
@@ -155,7 +160,8 @@ impl Scram {
             hash,
             user: user.to_owned(),
             password: password.to_owned(),
-            first_bare: format!("n={escaped},r={SCRAM_NONCE}"),
+            nonce: nonce.to_owned(),
+            first_bare: format!("n={escaped},r={nonce}"),
             signature: None,
             step: 0,
         }
@@ -167,7 +173,7 @@ impl Scram {
             server_first.split(',').find_map(|p| p.strip_prefix(prefix)).unwrap_or_else(|| panic!("{server_first}"))
         };
         let nonce = part("r=");
-        assert!(nonce.len() > SCRAM_NONCE.len() && nonce.starts_with(SCRAM_NONCE), "{server_first}");
+        assert!(nonce.len() > self.nonce.len() && nonce.starts_with(&self.nonce), "{server_first}");
         let salt = STANDARD.decode(part("s=")).expect("salt");
         let rounds: u32 = part("i=").parse().expect("iteration count");
         assert!(rounds >= 4096, "{server_first}");
@@ -274,6 +280,13 @@ impl Hash {
     }
 }
 
+/// A client's nonce.
+pub fn nonce() -> String {
+    let mut bytes = [0; 18];
+    File::open("/dev/urandom").and_then(|mut f| f.read_exact(&mut bytes)).expect("/dev/urandom");
+    STANDARD.encode(bytes)
+}
+
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
@@ -286,8 +299,8 @@ fn the_client_sides_match_the_published_vectors() {
     let answer = cram.answer(b"<1896.697170952@postoffice.reston.mci.net>");
     assert_eq!(answer, b"tim b913a602c7eda7a495b4e6e7334d3890");
 
-    // RFC 5802, section 5: its client nonce is the fixed one here.
-    let mut scram = Scram::new("SCRAM-SHA-1", "user", "pencil");
+    // RFC 5802, section 5.
+    let mut scram = Scram::with_nonce("SCRAM-SHA-1", "user", "pencil", "fyko+d2lbbFgONRv9qkxdawL");
     assert_eq!(scram.initial().expect("client first"), b"n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL");
     let answer = scram.answer(b"r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096");
     let expected = "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=";

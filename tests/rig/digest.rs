@@ -4,7 +4,7 @@ use cbc::cipher::{Block, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyIni
 use des::{Des, TdesEde2};
 use rc4::Rc4;
 
-use super::client::{Hash, Mechanism, hex};
+use super::client::{Hash, Mechanism, hex, nonce};
 
 /// What a client asks for: `qop` and, for `auth-conf`, the cipher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +38,6 @@ pub struct DigestMd5 {
     proved: bool,
     ha1: Vec<u8>,
 }
-
-const NONCE: &str = "OA6MHXh6VqTrRk";
 
 impl DigestMd5 {
     pub fn new(user: &str, password: &str, protection: Protection) -> DigestMd5 {
@@ -103,7 +101,7 @@ impl Mechanism for DigestMd5 {
     fn answer(&mut self, challenge: &[u8]) -> Vec<u8> {
         let text = String::from_utf8(challenge.to_vec()).expect("text");
         match &self.rspauth {
-            None => self.respond(&text, NONCE, "smtp/mail.example.test").into_bytes(),
+            None => self.respond(&text, &nonce(), "smtp/mail.example.test").into_bytes(),
             Some(expected) => {
                 assert_eq!(&text, expected, "the server does not know the password");
                 self.proved = true;

@@ -6,7 +6,13 @@
 pub mod base;
 pub mod client;
 pub mod digest;
+pub mod mount;
+pub mod postfix;
+pub mod sample_smtp;
+pub mod samples;
 pub mod sandbox;
+pub mod saslauthd;
 pub mod sendmail;
+pub mod slapd;
 pub mod smtp;
 pub mod source;

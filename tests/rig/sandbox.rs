@@ -2,6 +2,7 @@
 //! `/dev/log`, so that system files stay untouched and every log line of the program and of the library is seen.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -96,8 +97,10 @@ fn parse(line: &str) -> LogLine {
 /// take half a second each time. Nothing of SASL is in it.
 fn copy_etc(dir: &TempDir) {
     let etc = dir.dir("etc");
-    let mut wanted: Vec<PathBuf> =
-        ["alternatives", "ld.so.conf.d", "pam.d", "security"].iter().map(|d| Path::new("/etc").join(d)).collect();
+    let mut wanted: Vec<PathBuf> = ["alternatives", "ld.so.conf.d", "ldap", "pam.d", "security"]
+        .iter()
+        .map(|d| Path::new("/etc").join(d))
+        .collect();
     for entry in fs::read_dir("/etc").expect("/etc") {
         let entry = entry.expect("/etc");
         let own = ["sasldb2", "resolv.conf", "hosts", "hostname", "nsswitch.conf"];
@@ -108,6 +111,7 @@ fn copy_etc(dir: &TempDir) {
     }
     wanted.retain(|p| p.symlink_metadata().is_ok());
     must(Command::new("cp").arg("-a").args(wanted).arg(&etc));
+    let _ = fs::remove_dir_all(etc.join("ldap/sasl2"));
     dir.dir("etc/ssl");
     if let Ok(text) = fs::read("/etc/ssl/openssl.cnf") {
         dir.write("etc/ssl/openssl.cnf", text);
@@ -124,6 +128,8 @@ pub struct Sandbox {
 impl Sandbox {
     /// `host` is the fully qualified host name that the programs see.
     pub fn new(label: &str, host: &str) -> Sandbox {
+        // Sendmail and its like change identities: a user namespace of one user is not enough for them.
+        assert_eq!(fs::metadata("/proc/self").expect("/proc").uid(), 0, "the rigs need root");
         let dir = TempDir::new(label);
         copy_etc(&dir);
         let short = host.split('.').next().unwrap_or(host);
@@ -140,7 +146,7 @@ impl Sandbox {
         // The shell stays process 1 of the namespace: `--kill-child` reaches it whatever identity the program takes.
         const SETUP: &str = r#"
             set -e
-            root=$1; echo "$2" >/proc/sys/kernel/hostname; path=$3; shift 3
+            root=$1; hostname "$2"; path=$3; shift 3
             mount --bind "$root/etc" /etc
             mkdir -p "$root/dev"
             mount -t tmpfs -o mode=755 dev "$root/dev"

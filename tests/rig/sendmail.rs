@@ -48,6 +48,8 @@ pub struct Config {
     pub library_conf: Option<String>,
     /// Whether to make the password database with [`USERS`].
     pub database: bool,
+    /// Whether to make certificates and speak TLS.
+    pub tls: bool,
     /// Files and directories of the sandbox to change the mode of.
     pub modes: Vec<(String, u32)>,
 }
@@ -67,6 +69,7 @@ impl Default for Config {
                 "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: @DIR@/sasldb2\n".to_owned(),
             ),
             database: true,
+            tls: false,
             modes: Vec::new(),
         }
     }
@@ -83,6 +86,7 @@ impl Config {
         for (name, mode) in &self.modes {
             set_mode(&sandbox.dir.join(name), *mode);
         }
+        let tls = if self.tls { certificates(sandbox, host) } else { String::new() };
         let queue = sandbox.dir.dir("queue");
         set_mode(&queue, 0o700);
         sandbox.dir.write("aliases", "");
@@ -112,6 +116,7 @@ impl Config {
              FEATURE(`nocanonify')dnl\n\
              FEATURE(`accept_unresolvable_domains')dnl\n\
              {lines}\n\
+             {tls}\n\
              {extra}\n\
              MAILER(`smtp')dnl\n\
              LOCAL_CONFIG\n\
@@ -126,6 +131,59 @@ impl Config {
             must(Command::new("m4").arg(format!("-D_CF_DIR_={}/", m4.display())).arg(m4.join("m4/cf.m4")).arg(mc));
         sandbox.dir.write("sendmail.cf", text)
     }
+}
+
+/// The directory of the common authority of all certificates, `ca.pem` with `ca.key`, and of `client.pem` for a client
+/// named tim. It is made once and kept.
+pub fn authority() -> PathBuf {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    let make = || {
+        let dir = repository("target/rig/certificates");
+        if !dir.exists() {
+            let new = dir.with_extension(std::process::id().to_string());
+            fs::create_dir_all(&new).expect("certificates");
+            let subject = "-subj /CN=authority -keyout ca.key -out ca.pem";
+            openssl(&new, &format!("req -x509 {NEW_KEY} -days 3650 {subject}"));
+            certify(&new, &new, "tim", "client");
+            // Another process may have been faster: its certificates are as good.
+            let _ = fs::rename(&new, &dir).or_else(|_| fs::remove_dir_all(&new));
+        }
+        dir
+    };
+    DIR.get_or_init(make).clone()
+}
+
+const NEW_KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+
+/// Makes `name`.pem in `dir`, key and certificate, for the subject; the authority is in `ca`.
+fn certify(ca: &Path, dir: &Path, subject: &str, name: &str) {
+    openssl(dir, &format!("req {NEW_KEY} -subj /CN={subject} -keyout {name}.pem -out {name}.csr"));
+    let ca = ca.display();
+    openssl(
+        dir,
+        &format!(
+            "x509 -req -days 3650 -in {name}.csr -CA {ca}/ca.pem -CAkey {ca}/ca.key -set_serial 1 -out {name}.crt"
+        ),
+    );
+    let pem = dir.join(format!("{name}.pem"));
+    let read = |path: &Path| fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    fs::write(&pem, read(&pem) + &read(&dir.join(format!("{name}.crt")))).expect("key and certificate");
+    set_mode(&pem, 0o600);
+}
+
+fn openssl(dir: &Path, arguments: &str) {
+    must(Command::new("openssl").args(arguments.split_whitespace()).current_dir(dir));
+}
+
+/// Makes a certificate for `host` in the sandbox; gives the m4 lines for it.
+fn certificates(sandbox: &Sandbox, host: &str) -> String {
+    let dir = sandbox.dir.path();
+    certify(&authority(), dir, host, "own");
+    sandbox.dir.write("ca.pem", fs::read(authority().join("ca.pem")).expect("authority"));
+    let options = ["SERVER_CERT", "SERVER_KEY", "CLIENT_CERT", "CLIENT_KEY"];
+    let dir = dir.display();
+    let lines = options.iter().map(|o| format!("define(`conf{o}', `{dir}/own.pem')dnl\n")).collect::<String>();
+    format!("define(`confCACERT', `{dir}/ca.pem')dnl\ndefine(`confCACERT_PATH', `{dir}')dnl\n{lines}")
 }
 
 /// A running Sendmail that takes SMTP on a loopback port.

@@ -3,6 +3,8 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -38,9 +40,45 @@ pub enum Side {
     Server,
 }
 
+/// What the bytes go through.
+enum Wire {
+    Tcp(TcpStream),
+    /// `openssl s_client`, which has said EHLO and STARTTLS.
+    Tls(Child),
+}
+
+impl Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Wire::Tcp(stream) => stream.read(buffer),
+            Wire::Tls(child) => child.stdout.as_mut().expect("stdout").read(buffer),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self {
+            Wire::Tcp(stream) => stream.write_all(bytes),
+            Wire::Tls(child) => {
+                let input = child.stdin.as_mut().expect("stdin");
+                input.write_all(bytes)?;
+                input.flush()
+            }
+        }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if let Wire::Tls(child) = self {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 /// A connection.
 pub struct Smtp {
-    stream: TcpStream,
+    stream: Wire,
     // Plain bytes received and not yet read as lines.
     input: Vec<u8>,
     layer: Option<Layer>,
@@ -59,11 +97,28 @@ impl Smtp {
         let stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(Duration::from_secs(60))).expect("timeout");
         stream.set_nodelay(true).expect("no delay");
-        let greeting = Reply { code: 0, lines: Vec::new() };
-        let mut smtp = Smtp { stream, input: Vec::new(), layer: None, dialogue: Vec::new(), greeting };
+        let mut smtp = Smtp::new(Wire::Tcp(stream));
         smtp.greeting = smtp.reply();
         assert_eq!(smtp.greeting.code, 220, "{:?}", smtp.greeting);
         smtp
+    }
+
+    fn new(stream: Wire) -> Smtp {
+        let greeting = Reply { code: 0, lines: Vec::new() };
+        Smtp { stream, input: Vec::new(), layer: None, dialogue: Vec::new(), greeting }
+    }
+
+    /// Connects in the same way and starts TLS; the next command is EHLO. `identity` is a file with a certificate and
+    /// its key, which the client shows.
+    pub fn connect_tls(port: u16, identity: Option<&Path>) -> Smtp {
+        let mut command = Command::new("openssl");
+        command.args(["s_client", "-quiet", "-starttls", "smtp", "-bind", "127.0.0.2", "-connect"]);
+        command.arg(format!("127.0.0.1:{port}"));
+        if let Some(file) = identity {
+            command.arg("-cert").arg(file).arg("-key").arg(file);
+        }
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        Smtp::new(Wire::Tls(child.expect("openssl")))
     }
 
     /// Sends one line.
@@ -77,20 +132,22 @@ impl Smtp {
         match &mut self.layer {
             Some(layer) => {
                 let packets = layer.encode(bytes);
-                self.stream.write_all(&packets).expect("write");
+                self.stream.write(&packets).expect("write");
             }
-            None => self.stream.write_all(bytes).expect("write"),
+            None => self.stream.write(bytes).expect("write"),
         }
     }
 
     /// Sends bytes beneath the security layer. The server may have hung up already: the next reply tells.
     pub fn write_raw(&mut self, bytes: &[u8]) {
-        let _ = self.stream.write_all(bytes);
+        let _ = self.stream.write(bytes);
     }
 
     /// Says that nothing more will come. The server may have hung up already.
     pub fn end_of_input(&self) {
-        let _ = self.stream.shutdown(Shutdown::Write);
+        if let Wire::Tcp(stream) = &self.stream {
+            let _ = stream.shutdown(Shutdown::Write);
+        }
     }
 
     /// The packets that the security layer makes of `bytes`.

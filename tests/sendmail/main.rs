@@ -11,5 +11,7 @@ mod built;
 mod client;
 mod configuration;
 mod dishonest;
+mod engine;
 mod layers;
 mod server;
+mod tls;

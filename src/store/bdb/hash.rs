@@ -1,7 +1,7 @@
 //! One Berkeley DB hash file as it was at one moment: its metadata page, lookups by key, and a walk over everything.
 
 use std::collections::{HashSet, VecDeque};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
@@ -165,6 +165,11 @@ impl HashFile {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => damaged(0, "the file is truncated"),
             Err(error) => Err(io(error)),
         }
+    }
+
+    /// What the system says about the file now.
+    pub(super) fn metadata(&self) -> io::Result<Metadata> {
+        self.file.metadata()
     }
 
     /// A buffer for one page, wiped when dropped since pages hold passwords.

@@ -8,10 +8,9 @@ use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use lmdb_rs::{Database, Environment, EnvironmentFlags, RoTransaction};
+use lmdb_rs::{Database, Environment, EnvironmentFlags, RoTransaction, RwTransaction, Transaction as _};
 
 use super::file::lmdb_error;
 use super::{LmdbOptions, MAGIC};
@@ -46,8 +45,6 @@ pub(super) struct Shared {
     process: u32,
     id: FileId,
     path: PathBuf,
-    /// The longest that the file has been; LMDB never shortens a file.
-    length: AtomicU64,
     /// Transactions hold this for reading; closing and resizing the map, for which none may be under way, for writing.
     opened: RwLock<Option<Opened>>,
 }
@@ -56,10 +53,12 @@ pub(super) struct Shared {
 #[derive(Debug)]
 pub(super) struct Opened {
     env: Environment,
-    pub(super) db: Database,
+    db: Database,
+    path: PathBuf,
     access: Access,
-    /// The lock file that it uses.
-    lock: Option<FileId>,
+    page_size: u64,
+    /// The lock file that it uses, and where that was found.
+    lock: Option<(PathBuf, FileId)>,
 }
 
 /// The environments of one process.
@@ -106,9 +105,7 @@ fn lock_path(path: &Path) -> PathBuf {
 impl Shared {
     /// Whether this is, in this process, the open file that `metadata` was read of.
     pub(super) fn is_current(&self, metadata: &Metadata) -> bool {
-        self.process == std::process::id()
-            && self.id == id(metadata)
-            && self.length.fetch_max(metadata.len(), Ordering::Relaxed) <= metadata.len()
+        self.process == std::process::id() && self.id == id(metadata)
     }
 
     /// The environment, for a transaction.
@@ -151,23 +148,26 @@ impl Opened {
     }
 
     /// Whether this can do what is wanted, and still uses the lock file that others use.
-    pub(super) fn serves(&self, want: Want, path: &Path) -> bool {
-        match want {
-            Want::Read => true,
-            Want::Write => {
-                self.access == Access::Write && fs::metadata(lock_path(path)).ok().as_ref().map(id) == self.lock
+    pub(super) fn serves(&self, want: Want) -> bool {
+        match (want, &self.lock) {
+            (Want::Read, _) => true,
+            (Want::Write, Some((path, lock))) if self.access == Access::Write => {
+                fs::metadata(path).is_ok_and(|metadata| id(&metadata) == *lock)
             }
+            _ => false,
         }
     }
 
-    /// Runs a read transaction.
+    /// Runs a read transaction on a file of at least `length` bytes.
     pub(super) fn read<T>(
         &self,
+        length: u64,
         body: impl Fn(&RoTransaction<'_>, Database) -> lmdb_rs::Result<T>,
     ) -> lmdb_rs::Result<T> {
         loop {
             let before = self.env.info()?.last_txnid();
             let txn = self.env.begin_ro_txn()?;
+            self.check_mapped(length)?;
             let answer = body(&txn, self.db);
             drop(txn);
             // Without the lock file no writer knows of us, and the second commit after the one we read may reuse its
@@ -177,10 +177,37 @@ impl Opened {
             }
         }
     }
+
+    /// Runs a write transaction on a file of at least `length` bytes. `size` gets the size of the map.
+    pub(super) fn write<T>(
+        &self,
+        length: u64,
+        size: &mut usize,
+        body: impl Fn(&mut RwTransaction<'_>, Database) -> lmdb_rs::Result<T>,
+    ) -> lmdb_rs::Result<T> {
+        let mut txn = self.env.begin_rw_txn()?;
+        self.check_mapped(length)?;
+        *size = self.env.info()?.map_size();
+        let answer = body(&mut txn, self.db)?;
+        txn.commit()?;
+        Ok(answer)
+    }
+
+    /// Touching pages that the file no longer has would kill the process. `length` is what it was just before; it may
+    /// have grown since.
+    fn check_mapped(&self, length: u64) -> lmdb_rs::Result<()> {
+        let needed = (self.env.info()?.last_pgno() as u64).saturating_add(1).saturating_mul(self.page_size);
+        if needed <= length || fs::metadata(&self.path).is_ok_and(|metadata| metadata.len() >= needed) {
+            return Ok(());
+        }
+        // Opening it anew says what is wrong with it.
+        Err(lmdb_rs::Error::Panic)
+    }
 }
 
 /// The environment of a file, opened if it is not; None for reading if there is no file, or an empty one.
 pub(super) fn acquire(path: &Path, options: LmdbOptions, want: Want) -> Result<Option<Arc<Shared>>> {
+    options.map_size()?;
     let mut files = table().files.lock().unwrap_or_else(PoisonError::into_inner);
     let metadata = match fs::metadata(path) {
         Ok(metadata) if metadata.len() > 0 || want == Want::Write => metadata,
@@ -191,15 +218,10 @@ pub(super) fn acquire(path: &Path, options: LmdbOptions, want: Want) -> Result<O
     };
     let shared = find(&mut files, path, &metadata);
     let mut opened = shared.exclusive();
-    if shared.length.load(Ordering::Relaxed) > metadata.len() {
-        // Cut short behind our back: what is mapped no longer exists.
-        *opened = None;
-    }
-    if !opened.as_ref().is_some_and(|opened| opened.serves(want, path)) {
+    if !opened.as_ref().is_some_and(|opened| opened.serves(want)) {
         // One file must never be open twice, so the old one goes first, even if the new one then cannot be opened.
         *opened = None;
         *opened = Some(open(path, options, want, &metadata)?);
-        shared.length.store(metadata.len(), Ordering::Relaxed);
     }
     drop(opened);
     Ok(Some(shared))
@@ -221,7 +243,6 @@ fn find(files: &mut MutexGuard<'_, Vec<Arc<Shared>>>, path: &Path, metadata: &Me
         process: std::process::id(),
         id: id(metadata),
         path: path.to_owned(),
-        length: AtomicU64::new(metadata.len()),
         opened: RwLock::new(None),
     });
     files.push(Arc::clone(&entry));
@@ -257,8 +278,8 @@ fn open(path: &Path, options: LmdbOptions, want: Want, data: &Metadata) -> Resul
     let lock = lock_path(path);
     let readers = options.max_readers.unwrap_or(126);
     let (access, lock) = match (prepare_lock(&lock, readers, data), want) {
-        (Ok(lock), Want::Write) => (Access::Write, Some(lock)),
-        (Ok(lock), Want::Read) => (Access::Read, Some(lock)),
+        (Ok(file), Want::Write) => (Access::Write, Some((lock, file))),
+        (Ok(file), Want::Read) => (Access::Read, Some((lock, file))),
         (Err(_), Want::Read) => (Access::ReadUnlocked, None),
         (Err(error), Want::Write) => return Err(cannot("open the lock file of", path, &error)),
     };
@@ -285,7 +306,9 @@ fn open(path: &Path, options: LmdbOptions, want: Want, data: &Metadata) -> Resul
         Err(lmdb_rs::Error::ReadersFull) => sys::free_dead_readers(&env).and_then(|()| env.open_db(None)),
         other => other,
     };
-    Ok(Opened { db: db.map_err(failed)?, env, access, lock })
+    let db = db.map_err(failed)?;
+    let page_size = env.stat().map_err(failed)?.page_size().into();
+    Ok(Opened { env, db, path: path.to_owned(), access, page_size, lock })
 }
 
 /// Makes sure that there is a lock file that everyone who may use the database can use, with room on disk. No

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use lmdb_rs::{Cursor as _, Database, RoTransaction, RwTransaction, Transaction as _, WriteFlags};
 
@@ -13,6 +14,8 @@ use crate::error::{Code, Error, Result};
 use crate::secret::Secret;
 use crate::sys::db as sys;
 
+/// How long to wait when all reader slots are taken; each is taken for microseconds.
+const PAUSE: Duration = Duration::from_millis(1);
 /// How often a transaction is begun anew, for whatever reasons, before its error is final.
 const TRIES: usize = 64;
 
@@ -97,9 +100,9 @@ impl LmdbFile {
     fn read<T>(&self, body: impl Fn(&RoTransaction<'_>, Database) -> lmdb_rs::Result<T>) -> Result<Option<T>> {
         let mut failure = lmdb_rs::Error::Panic;
         for _ in 0..TRIES {
-            let Some(shared) = self.shared(Want::Read)? else { return Ok(None) };
+            let Some((shared, length)) = self.shared(Want::Read)? else { return Ok(None) };
             let outcome = match &*shared.opened() {
-                Some(opened) => opened.read(&body).inspect_err(|error| {
+                Some(opened) => opened.read(length, &body).inspect_err(|error| {
                     if *error == lmdb_rs::Error::ReadersFull {
                         let _ = sys::free_dead_readers(opened.env());
                     }
@@ -120,17 +123,10 @@ impl LmdbFile {
     fn write<T>(&self, body: impl Fn(&mut RwTransaction<'_>, Database) -> lmdb_rs::Result<T>) -> Result<T> {
         let mut failure = lmdb_rs::Error::Panic;
         for _ in 0..TRIES {
-            let Some(shared) = self.shared(Want::Write)? else { continue };
+            let Some((shared, length)) = self.shared(Want::Write)? else { continue };
             let mut size = 0;
             let outcome = match &*shared.opened() {
-                Some(opened) if opened.serves(Want::Write, &self.path) => {
-                    opened.env().begin_rw_txn().and_then(|mut txn| {
-                        size = opened.env().info()?.map_size();
-                        let answer = body(&mut txn, opened.db)?;
-                        txn.commit()?;
-                        Ok(answer)
-                    })
-                }
+                Some(opened) if opened.serves(Want::Write) => opened.write(length, &mut size, &body),
                 _ => {
                     self.forget();
                     continue;
@@ -157,26 +153,26 @@ impl LmdbFile {
             }
             // An earlier write of a meta page failed, and LMDB will not go on with this environment.
             lmdb_rs::Error::Panic => shared.close(),
-            lmdb_rs::Error::ReadersFull => std::thread::yield_now(),
+            lmdb_rs::Error::ReadersFull => std::thread::sleep(PAUSE),
             error => return Err(lmdb_error(what, &self.path, error)),
         }
         self.forget();
         Ok(error)
     }
 
-    /// The environment, revalidated with one `stat`.
-    fn shared(&self, want: Want) -> Result<Option<Arc<Shared>>> {
+    /// The environment, revalidated with one `stat`, and how long the file is at least.
+    fn shared(&self, want: Want) -> Result<Option<(Arc<Shared>, u64)>> {
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(shared) = current {
             match fs::metadata(&self.path) {
-                Ok(metadata) if shared.is_current(&metadata) => return Ok(Some(shared)),
+                Ok(metadata) if shared.is_current(&metadata) => return Ok(Some((shared, metadata.len()))),
                 Err(error) if error.kind() == ErrorKind::NotFound && want == Want::Read => return Ok(None),
                 _ => {}
             }
         }
         let shared = env::acquire(&self.path, self.options, want)?;
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&shared);
-        Ok(shared)
+        Ok(shared.map(|shared| (shared, 0)))
     }
 
     fn forget(&self) {
