@@ -126,8 +126,7 @@ mod tests {
         fs::create_dir_all(&directory).unwrap();
         let path = directory.join("db");
         let options = [("sasldb_path", path.to_str().unwrap())];
-        let cx =
-            StoreCx { service: "x", fqdn: "h.example", realm: None, options: &options, log: &NoLog, host: &() };
+        let cx = StoreCx { service: "x", fqdn: "h.example", realm: None, options: &options, log: &NoLog, host: &() };
         let store = Sasldb::new();
         let values = [Secret::from("value")];
         let set = |name| [Change { name, values: &values }];

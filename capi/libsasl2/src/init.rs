@@ -16,7 +16,7 @@ use oxisasl_capi_common::{arg, boundary, export};
 use crate::abi::{OK, cb};
 use crate::calls::{self, CallbackOptions};
 use crate::global::{self, STILL_IN_USE, Side, SideOptions};
-use crate::{util, utils};
+use crate::{config, util, utils};
 
 /// The longest application name, as long as a path may be.
 const NAME_MAX: usize = 4096;
@@ -188,6 +188,7 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
         })?,
         None => None,
     };
+    let named = name.is_some();
     let options = SideOptions { callbacks: CallbackOptions(list) };
     let mut engine = Server::new(name.unwrap_or_default()).options(options).log(Syslog);
     for store in global::write(|global| std::mem::take(&mut global.early_stores)) {
@@ -200,7 +201,9 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
     utils::publish();
     global::write(|global| {
         global.touched = true;
-        global.config = config.map(Arc::new);
+        if named {
+            global.config = config.map(Arc::new);
+        }
         global.server = Some(Side { count: 1, callbacks: list, engine: Arc::new(engine) });
     });
     Ok(())
@@ -247,7 +250,7 @@ fn server_done() -> c_int {
     // Plugins go with it, which may ask for options: not while the state is locked.
     drop(gone);
     if status == OK {
-        global::write(|global| global.config = None);
+        config::forget();
         forget_shared();
     }
     status
