@@ -74,9 +74,9 @@ unsafe fn request(conn: &Conn, names: *const *const c_char) -> Result<()> {
 
 fn store(conn: &Conn, ctx: &PropCtx, user: &[u8]) -> Result<()> {
     // Copied, since a store may look at the context it is given, and change it.
-    let rows: Vec<(String, Vec<Secret>)> = ctx.props().read(|rows| {
-        rows.iter().map(|row| (row.name.clone(), row.values.clone().unwrap_or_default())).collect()
-    });
+    let rows: Vec<(String, Vec<Secret>)> = ctx
+        .props()
+        .read(|rows| rows.iter().map(|row| (row.name.clone(), row.values.clone().unwrap_or_default())).collect());
     let changes: Vec<Change<'_>> = rows.iter().map(|(name, values)| Change { name, values }).collect();
     conn.server()?.store_properties(user, &changes)
 }
