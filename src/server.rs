@@ -11,7 +11,7 @@ use crate::mech::Mechanism;
 use crate::registry::Registry;
 use crate::rng;
 use crate::session::{ServerParams, ServerSession};
-use crate::store::AuxProp;
+use crate::store::{self, AuxProp, StoreCx};
 use crate::verify::{PasswordVerifier, auxprop::Auxprop, saslauthd::Saslauthd};
 
 /// A server application: its options, mechanisms, stores and password verifiers.
@@ -105,6 +105,22 @@ impl Server {
     #[must_use]
     pub fn stores(&self) -> &[Arc<dyn AuxProp>] {
         &self.stores
+    }
+
+    /// Whether the stores can be written to, as far as can be told without a session.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn can_store(&self) -> Result<()> {
+        let cx = StoreCx {
+            service: "",
+            fqdn: "",
+            realm: None,
+            options: self.options.as_ref(),
+            log: self.log.as_ref(),
+            host: &(),
+        };
+        store::can_store(&self.stores, &cx)
     }
 
     /// A session with one client.

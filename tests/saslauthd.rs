@@ -159,7 +159,7 @@ fn answers_that_break_the_protocol_are_refused() {
         let daemon = StandIn::start(move |stream| drop(stream.write_all(answer)));
         let checked = Checker::asking(&library(), &daemon.socket).check("alice", "x");
         eprintln!("{what}: {checked:?}");
-        if library().is_stock() && what == "less than announced" {
+        if library().dir.is_none() && what == "less than announced" {
             // The stock library takes the two bytes that did come for the answer.
             continue;
         }
@@ -189,7 +189,7 @@ fn a_slow_answer_is_waited_for() {
 
 /// What ours says of a failure must name the socket, the process's user and the system's reason.
 fn assert_explained(checked: &rig::saslauthd::Checked, path: &Path, errno: &str) {
-    if library().is_stock() {
+    if library().dir.is_none() {
         return;
     }
     let said = format!("{} {}", checked.detail, checked.log.join(" "));
@@ -209,7 +209,8 @@ fn a_daemon_that_is_not_there_is_a_failure_that_says_why() {
     for (path, errno) in [
         (absent.as_path(), "No such file or directory"),
         (file.as_path(), "Connection refused"),
-        (dir.path(), "Connection refused"),
+        // The stock library takes the path as it is, ours looks for `mux` in a directory.
+        (dir.path(), if library().dir.is_none() { "Connection refused" } else { "No such file or directory" }),
         (stale.as_path(), "Connection refused"),
     ] {
         let checked = Checker::asking(&library(), path).check("alice", "x");
@@ -232,7 +233,7 @@ fn a_stopped_daemon_does_not_hold_its_callers_for_ever() {
     let daemon = with_sasldb();
     let checker = Checker::asking(&library(), &daemon.socket);
     daemon.signal("STOP");
-    if library().is_stock() {
+    if library().dir.is_none() {
         // It knows no limit of time.
         let checked = checker.check_within(Duration::from_secs(3), "alice@rig.test", "correct horse", None);
         assert!(checked.is_none(), "{checked:?}");

@@ -35,7 +35,7 @@ impl PasswordVerifier for Saslauthd {
         let timeout = seconds.filter(|seconds| *seconds > 0).map_or(DEFAULT_TIMEOUT, Duration::from_secs);
         let socket = path(attempt.options.get(None, "saslauthd_path").as_deref());
         authenticate(&socket, &request, timeout).inspect_err(|error| {
-            if error.code() != Code::BadAuth {
+            if error.detail() != REFUSED {
                 attempt.log.log(Level::Err, error.detail());
             }
         })
@@ -45,6 +45,9 @@ impl PasswordVerifier for Saslauthd {
         Err(Error::new(Code::NoVerify, "saslauthd cannot be asked whether a user exists"))
     }
 }
+
+/// The detail of a plain no.
+const REFUSED: &str = "authentication failed";
 
 /// Where Debian's saslauthd listens.
 pub const DEFAULT_PATH: &str = "/var/run/saslauthd/mux";
@@ -78,7 +81,7 @@ pub struct Request<'a> {
 pub fn authenticate(path: &Path, request: &Request<'_>, timeout: Duration) -> Result<()> {
     let message = encode(request)?;
     if request.password.is_empty() {
-        return Err(Error::bad_auth("authentication failed"));
+        return Err(Error::bad_auth(REFUSED));
     }
     // A timeout beyond what the clock can count is as good as none, and a year is as well.
     let now = Instant::now();
@@ -89,7 +92,10 @@ pub fn authenticate(path: &Path, request: &Request<'_>, timeout: Duration) -> Re
     let reply = receive(stream, deadline).map_err(|error| failed("read the answer of", &explain(&error, timeout)))?;
     match reply.as_slice() {
         [b'O', b'K', rest @ ..] if rest.first().is_none_or(|byte| !byte.is_ascii_alphanumeric()) => Ok(()),
-        [b'N', b'O', ..] => Err(Error::bad_auth("authentication failed")),
+        [b'N', b'O', ..] => Err(Error::bad_auth(REFUSED)),
+        // Whatever a daemon says that is not a yes is a no, as for any client of it.
+        [_, _, ..] => Err(failed("understand the answer of", &"bad response from saslauthd, neither OK nor NO")
+            .with_code(Code::BadAuth)),
         _ => Err(failed("understand the answer of", &"bad response from saslauthd, neither OK nor NO")),
     }
 }

@@ -95,7 +95,7 @@ fn anything_else_is_a_failure() {
         &[&[0xff; 3000]],
     ] {
         let error = answered("garbage", pieces).unwrap_err();
-        assert_eq!(error.code(), Code::Fail, "{pieces:?}");
+        assert!(matches!(error.code(), Code::Fail | Code::BadAuth), "{pieces:?}");
         assert!(error.detail().contains("bad response from saslauthd"), "{pieces:?}: {error}");
         assert!(error.detail().contains(&format!("/mux as uid {}: ", env::effective_uid())), "{error}");
     }
