@@ -3,15 +3,13 @@
 use std::ffi::{c_char, c_int};
 use std::ptr::null_mut;
 
-use oxisasl::store::{self, Change, StoreCx};
-use oxisasl::syslog::Syslog;
+use oxisasl::store::Change;
 use oxisasl::{Code, Error, Result, Secret};
 use oxisasl_capi_common::{arg, boundary, export};
 
 use crate::abi::OK;
-use crate::calls::CallbackOptions;
 use crate::conn::Conn;
-use crate::global::{self, SideOptions};
+use crate::global;
 use crate::propctx::{self, PropCtx};
 use crate::server::connection;
 
@@ -81,13 +79,13 @@ fn store(conn: &Conn, ctx: &PropCtx, user: &[u8]) -> Result<()> {
     conn.server()?.store_properties(user, &changes)
 }
 
-/// Whether the stores can be written to: those of a server's connection, or else of the server side as a whole.
+/// Whether the stores can be written to: those of a server's connection, or else of the server side as a whole, by the
+/// options of the callbacks that it was initialised with.
 fn can_store(conn: Option<&Conn>) -> Result<()> {
-    if let Some(Ok(session)) = conn.map(Conn::server) {
-        return session.can_store();
-    }
-    let (server, callbacks) = global::server().map_err(|error| error.with_code(Code::Fail))?;
-    let options = SideOptions { callbacks: CallbackOptions(callbacks) };
-    let cx = StoreCx { service: "", fqdn: "", realm: None, options: &options, log: &Syslog, host: &() };
-    store::can_store(server.stores(), &cx)
+    let able = match conn.map(Conn::server) {
+        Some(Ok(session)) => session.can_store(),
+        _ => global::server().map_err(|error| error.with_code(Code::Fail)).and_then(|(server, _)| server.can_store()),
+    };
+    // C knows no code for a store that is read only.
+    able.map_err(|error| if error.code() == Code::NoChange { error.with_code(Code::Fail) } else { error })
 }
