@@ -671,12 +671,12 @@ impl Hello {
     }
 }
 
-/// Few iterations make a proof that is easy to guess passwords with. Servers of old are set to fewer than they should, so
-/// that is a warning, unless the option `scram_minimum_iterations` says how many there must be.
+/// Few iterations make a proof that is easy to guess passwords with, so a server that asks for them is refused (RFC 7677
+/// section 4). The option `scram_minimum_iterations` lets in those that are set to fewer, with a warning.
 fn check_iterations(cx: &ClientCx<'_>, iterations: u32) -> Result<()> {
     const OPTION: &str = "scram_minimum_iterations";
     let minimum = match cx.option(OPTION) {
-        None => 1,
+        None => ITERATIONS,
         Some(value) => parse_count(value.trim().as_bytes())
             .ok_or_else(|| Error::fail(format!("{OPTION} \"{value}\" is not a number")))?
             .max(1),
