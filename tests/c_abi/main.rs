@@ -132,6 +132,7 @@ programs! {
     abi_life
     abi_list
     abi_loglevel
+    abi_md5
     abi_prop
     abi_prophold
     abi_props
