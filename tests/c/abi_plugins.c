@@ -67,16 +67,22 @@ static int talk(sasl_conn_t *c, sasl_conn_t *s, const char *client_mech, const c
             say("  client %s %s", rc(cc), detail(c));
             return cc;
         }
+        in = NULL;
+        inlen = 0;
         sc = started ? sasl_server_step(s, out, outlen, &in, &inlen) : sasl_server_start(s, server_mech, out, outlen, &in, &inlen);
         started = 1;
         if (sc != SASL_OK && sc != SASL_CONTINUE) {
             say("  server %s", rc(sc));
             return sc;
         }
-        if (sc == SASL_OK) break;
+        if (sc == SASL_OK && in == NULL) break;
         out = NULL;
         outlen = 0;
         cc = sasl_client_step(c, in, inlen, NULL, &out, &outlen);
+        if (sc == SASL_OK) {
+            if (cc != SASL_OK) say("  client %s %s", rc(cc), detail(c));
+            break;
+        }
     }
     return sc;
 }

@@ -42,7 +42,7 @@ export! {
         boundary::code(unsafe { add_client(plugname, init) }, OK)
     }
 
-    /// Adds a store of properties to the server side. It is asked before those that are there.
+    /// Adds a store of properties to the server side, which need not be initialised yet. It is asked before those that are there.
     ///
     /// # Safety
     /// As for `sasl_server_add_plugin`.
@@ -51,7 +51,7 @@ export! {
         boundary::code(unsafe { add_auxprop(plugname, init) }, OK)
     }
 
-    /// Adds a canonicaliser to both sides.
+    /// Adds a canonicaliser to both sides, which need not be initialised yet.
     ///
     /// # Safety
     /// As for `sasl_server_add_plugin`.
@@ -102,7 +102,6 @@ pub unsafe fn add_client(name: *const c_char, init: Option<MechanismInit<ClientP
 pub unsafe fn add_auxprop(name: *const c_char, init: Option<NamedInit<AuxpropPlug>>) -> Result<()> {
     // SAFETY: by this function's contract.
     let (name, init) = unsafe { given(name, init)? };
-    global::server()?;
     // SAFETY: by this function's contract.
     let (plug, version) = unsafe { described(&name, init, AUXPROP_VERSION)? };
     if version < AUXPROP_VERSION {
@@ -115,7 +114,7 @@ pub unsafe fn add_auxprop(name: *const c_char, init: Option<NamedInit<AuxpropPlu
     }
     // SAFETY: as above.
     let store = unsafe { auxprop::PluginStore::new(plug, own_name.unwrap_or(name)) };
-    global::change_server(|server| server.store(store))
+    global::add_store(store)
 }
 
 /// # Safety
@@ -123,9 +122,6 @@ pub unsafe fn add_auxprop(name: *const c_char, init: Option<NamedInit<AuxpropPlu
 pub unsafe fn add_canon_user(name: *const c_char, init: Option<NamedInit<CanonPlug>>) -> Result<()> {
     // SAFETY: by this function's contract.
     let (name, init) = unsafe { given(name, init)? };
-    if global::read(|global| global.server.is_none() && global.client.is_none()) {
-        return Err(Error::from(Code::NotInit));
-    }
     // SAFETY: by this function's contract.
     let (plug, _) = unsafe { described(&name, init, CANON_VERSION)? };
     // SAFETY: as for a store.

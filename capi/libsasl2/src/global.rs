@@ -7,6 +7,7 @@ use oxisasl::config::{ConfigFile, Options};
 use oxisasl::{Client, Code, Error, Result, Server};
 use oxisasl_capi_common::callbacks::List;
 
+use crate::host::auxprop::PluginStore;
 use crate::host::canonuser::PluginCanon;
 
 /// One initialised side.
@@ -30,6 +31,8 @@ pub struct Global {
     /// What `sasl_set_path` said.
     pub plugin_path: Option<String>,
     pub config_path: Option<String>,
+    /// The stores of plugins that were added before the server side is initialised, as slapd does.
+    pub early_stores: Vec<PluginStore>,
     /// The canonicalisers of plugins, which a side that is initialised later gets as well.
     pub canon_users: Vec<PluginCanon>,
 }
@@ -41,6 +44,7 @@ static GLOBAL: RwLock<Global> = RwLock::new(Global {
     config: None,
     plugin_path: None,
     config_path: None,
+    early_stores: Vec::new(),
     canon_users: Vec::new(),
 });
 
@@ -106,6 +110,18 @@ pub fn change_client(change: impl FnOnce(Client) -> Client) -> Result<()> {
         Ok::<_, Error>(std::mem::replace(&mut side.engine, changed))
     })?;
     drop(old);
+    Ok(())
+}
+
+/// Adds a store to the server side: for the connections made from now on, or once it is initialised.
+///
+/// # Errors
+/// When the side goes meanwhile.
+pub fn add_store(store: PluginStore) -> Result<()> {
+    if read(|global| global.server.is_some()) {
+        return change_server(|server| server.store(store));
+    }
+    write(|global| global.early_stores.push(store));
     Ok(())
 }
 

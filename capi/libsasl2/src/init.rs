@@ -190,7 +190,11 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
     };
     let named = name.is_some();
     let options = SideOptions { callbacks: CallbackOptions(list) };
-    let mut engine = Server::new(name.unwrap_or_default()).options(options).log(Syslog).store(Sasldb::new());
+    let mut engine = Server::new(name.unwrap_or_default()).options(options).log(Syslog);
+    for store in global::write(|global| std::mem::take(&mut global.early_stores)) {
+        engine = engine.store(store);
+    }
+    engine = engine.store(Sasldb::new());
     for canon in global::read(|global| global.canon_users.clone()) {
         engine = engine.canonicalizer(canon);
     }
