@@ -132,6 +132,11 @@ impl Code {
         TABLE.iter().find(|row| row.1 == number).map_or(Code::Foreign(number), |row| row.0)
     }
 
+    /// Every code that has a name.
+    pub fn all() -> impl Iterator<Item = Code> {
+        TABLE.iter().map(|row| row.0)
+    }
+
     /// The text of the C interface for this code (`sasl_errstring`), in English.
     #[must_use]
     pub fn text(self) -> &'static str {

@@ -2,6 +2,7 @@
 
 #![deny(unsafe_code)]
 
+mod apop;
 pub mod b64;
 pub mod chanbind;
 pub mod client;
@@ -24,6 +25,7 @@ pub mod server;
 pub mod session;
 pub mod store;
 mod sys;
+pub mod syslog;
 pub mod text;
 pub mod verify;
 

@@ -11,8 +11,8 @@ use crate::mech::Mechanism;
 use crate::registry::Registry;
 use crate::rng;
 use crate::session::{ServerParams, ServerSession};
-use crate::store::AuxProp;
-use crate::verify::{PasswordVerifier, auxprop::Auxprop};
+use crate::store::{self, AuxProp, StoreCx};
+use crate::verify::{PasswordVerifier, auxprop::Auxprop, saslauthd::Saslauthd};
 
 /// A server application: its options, mechanisms, stores and password verifiers.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ impl Server {
             log: Arc::new(NoLog),
             registry: Registry::builtin(),
             stores: Vec::new(),
-            verifiers: vec![Arc::new(Auxprop)],
+            verifiers: vec![Arc::new(Auxprop), Arc::new(Saslauthd)],
             canon_users: Vec::new(),
             warned: Arc::default(),
         }
@@ -107,6 +107,22 @@ impl Server {
         &self.stores
     }
 
+    /// Whether the stores can be written to, as far as can be told without a session.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn can_store(&self) -> Result<()> {
+        let cx = StoreCx {
+            service: "",
+            fqdn: "",
+            realm: None,
+            options: self.options.as_ref(),
+            log: self.log.as_ref(),
+            host: &(),
+        };
+        store::can_store(&self.stores, &cx)
+    }
+
     /// A session with one client.
     ///
     /// # Errors
@@ -114,7 +130,7 @@ impl Server {
     pub fn session(self: &Arc<Self>, params: ServerParams) -> Result<ServerSession> {
         let fqdn = match &params.fqdn {
             Some(fqdn) => fqdn.clone(),
-            None => crate::sys::host::name()?,
+            None => crate::sys::host::fqdn()?,
         };
         Ok(ServerSession::new(Arc::clone(self), params, fqdn.to_ascii_lowercase()))
     }

@@ -5,6 +5,7 @@ mod common;
 use common::{ALICE, Setup, exchange};
 use oxisasl::Code;
 use oxisasl::mech::BUILTIN;
+use oxisasl::policy::Features;
 
 #[test]
 fn every_mechanism_authenticates_and_refuses() {
@@ -23,4 +24,20 @@ fn every_mechanism_authenticates_and_refuses() {
             assert!(matches!(error.code(), Code::BadAuth | Code::NoUser), "{name} {user} {password}: {error:?}");
         }
     }
+}
+
+#[test]
+fn nobody_acts_as_another_unless_the_application_says_so() {
+    let mut tried = 0;
+    for mechanism in BUILTIN.iter().filter(|mechanism| {
+        let info = mechanism.info();
+        info.server.is_some_and(|features| features.contains(Features::PROXY)) && info.name != "EXTERNAL"
+    }) {
+        let name = mechanism.info().name.as_ref();
+        let setup = Setup { authzid: "bob", ..Setup::default() };
+        let error = exchange(&setup, name).map(|_| ()).expect_err(name);
+        assert!(matches!(error.code(), Code::BadAuth | Code::NoUser), "{name}: {error:?}");
+        tried += 1;
+    }
+    assert!(tried >= 7, "{tried}");
 }

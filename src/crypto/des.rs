@@ -1,8 +1,7 @@
 //! DES and two-key triple DES in CBC mode, for the confidentiality layers of DIGEST-MD5 (RFC 2831 section 2.4). Both
 //! are weak; nothing else may use them.
 
-use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
-
+use super::des_kernel::{Des, Halves};
 use crate::error::{Error, Result};
 
 /// The length of a block of either cipher, in bytes: messages are padded to a multiple of it by the caller.
@@ -18,30 +17,36 @@ pub enum BlockCipher {
 }
 
 /// Enciphers messages, each chained to the one before.
-pub struct CbcEncryptor(Encryptor);
+pub struct CbcEncryptor(Cbc);
 
 /// Deciphers messages, each chained to the one before.
-pub struct CbcDecryptor(Decryptor);
+pub struct CbcDecryptor(Cbc);
 
-enum Encryptor {
-    Des(cbc::Encryptor<des::Des>),
-    TripleDes(cbc::Encryptor<des::TdesEde2>),
+struct Cbc {
+    first: Des,
+    /// Only with triple DES.
+    second: Option<Des>,
+    /// The block of ciphertext that the next one is chained to.
+    previous: u64,
 }
 
-enum Decryptor {
-    Des(cbc::Decryptor<des::Des>),
-    TripleDes(cbc::Decryptor<des::TdesEde2>),
+impl Cbc {
+    fn new(cipher: BlockCipher, key: &[u8; 16]) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *key;
+        let second = || Des::new(expand([h, i, j, k, l, m, n]));
+        Cbc {
+            first: Des::new(expand([a, b, c, d, e, f, g])),
+            second: (cipher == BlockCipher::TripleDes).then(second),
+            previous: u64::from_be_bytes([i, j, k, l, m, n, o, p]),
+        }
+    }
 }
 
 impl CbcEncryptor {
     /// From Kcc or Kcs (RFC 2831 section 2.4), whose last 8 bytes are the first initialisation vector.
     #[must_use]
     pub fn new(cipher: BlockCipher, key: &[u8; 16]) -> Self {
-        let [first, second, iv] = split(key);
-        CbcEncryptor(match cipher {
-            BlockCipher::Des => Encryptor::Des(KeyIvInit::new(&first.into(), &iv.into())),
-            BlockCipher::TripleDes => Encryptor::TripleDes(KeyIvInit::new(&join(first, second).into(), &iv.into())),
-        })
+        CbcEncryptor(Cbc::new(cipher, key))
     }
 
     /// Enciphers a message in place.
@@ -49,10 +54,14 @@ impl CbcEncryptor {
     /// # Errors
     /// When its length is not a multiple of [`DES_BLOCK`]; then nothing was done.
     pub fn encrypt(&mut self, data: &mut [u8]) -> Result<()> {
-        let blocks = blocks(data)?;
-        match &mut self.0 {
-            Encryptor::Des(cipher) => blocks.iter_mut().for_each(|block| cipher.encrypt_block(block.into())),
-            Encryptor::TripleDes(cipher) => blocks.iter_mut().for_each(|block| cipher.encrypt_block(block.into())),
+        let Cbc { first, second, previous } = &mut self.0;
+        for block in blocks(data)? {
+            let mut halves = first.encrypt(Halves::of(u64::from_be_bytes(*block) ^ *previous));
+            if let Some(second) = second {
+                halves = first.encrypt(second.decrypt(halves));
+            }
+            *previous = halves.block();
+            *block = previous.to_be_bytes();
         }
         Ok(())
     }
@@ -62,11 +71,7 @@ impl CbcDecryptor {
     /// From Kcc or Kcs (RFC 2831 section 2.4), whose last 8 bytes are the first initialisation vector.
     #[must_use]
     pub fn new(cipher: BlockCipher, key: &[u8; 16]) -> Self {
-        let [first, second, iv] = split(key);
-        CbcDecryptor(match cipher {
-            BlockCipher::Des => Decryptor::Des(KeyIvInit::new(&first.into(), &iv.into())),
-            BlockCipher::TripleDes => Decryptor::TripleDes(KeyIvInit::new(&join(first, second).into(), &iv.into())),
-        })
+        CbcDecryptor(Cbc::new(cipher, key))
     }
 
     /// Deciphers a message in place.
@@ -74,10 +79,15 @@ impl CbcDecryptor {
     /// # Errors
     /// When its length is not a multiple of [`DES_BLOCK`]; then nothing was done.
     pub fn decrypt(&mut self, data: &mut [u8]) -> Result<()> {
-        let blocks = blocks(data)?;
-        match &mut self.0 {
-            Decryptor::Des(cipher) => blocks.iter_mut().for_each(|block| cipher.decrypt_block(block.into())),
-            Decryptor::TripleDes(cipher) => blocks.iter_mut().for_each(|block| cipher.decrypt_block(block.into())),
+        let Cbc { first, second, previous } = &mut self.0;
+        for block in blocks(data)? {
+            let ciphertext = u64::from_be_bytes(*block);
+            let mut halves = first.decrypt(Halves::of(ciphertext));
+            if let Some(second) = second {
+                halves = first.decrypt(second.encrypt(halves));
+            }
+            *block = (halves.block() ^ *previous).to_be_bytes();
+            *previous = ciphertext;
         }
         Ok(())
     }
@@ -88,18 +98,6 @@ fn blocks(data: &mut [u8]) -> Result<&mut [[u8; DES_BLOCK]]> {
         (blocks, []) => Ok(blocks),
         _ => Err(Error::fail("the length of an enciphered message is not a multiple of 8")),
     }
-}
-
-/// The two DES keys of the first 14 bytes, and the last 8 bytes.
-fn split(key: &[u8; 16]) -> [[u8; 8]; 3] {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *key;
-    [expand([a, b, c, d, e, f, g]), expand([h, i, j, k, l, m, n]), [i, j, k, l, m, n, o, p]]
-}
-
-fn join(first: [u8; 8], second: [u8; 8]) -> [u8; 16] {
-    let mut whole = [0; 16];
-    whole.iter_mut().zip(first.into_iter().chain(second)).for_each(|(to, from)| *to = from);
-    whole
 }
 
 /// Spreads 56 bits over 8 bytes, seven in each, with a last bit that makes the number of ones odd.

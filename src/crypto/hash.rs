@@ -21,10 +21,10 @@ pub enum Hash {
     Sha512,
 }
 
-/// The longest output of any [`Hash`], in bytes.
+/// The longest output of any [`enum@Hash`], in bytes.
 const MAX_LEN: usize = 64;
 
-/// What a [`Hash`] puts out: at most 64 bytes on the stack. Many digests are keys, so each is wiped when dropped,
+/// What a [`enum@Hash`] puts out: at most 64 bytes on the stack. Many digests are keys, so each is wiped when dropped,
 /// redacted when printed and compared in constant time only.
 #[derive(Clone)]
 pub struct Digest {

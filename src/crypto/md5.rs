@@ -3,6 +3,8 @@
 use md5::block_api;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::md5_kernel::compress_blocks;
+
 /// The length of an MD5 digest, in bytes.
 pub const MD5_LEN: usize = 16;
 const BLOCK: usize = 64;
@@ -76,7 +78,7 @@ impl Md5 {
             data = later;
         }
         let (blocks, rest) = data.as_chunks::<BLOCK>();
-        block_api::compress(&mut self.state, blocks);
+        compress_blocks(&mut self.state, blocks);
         self.put(0, rest);
     }
 
@@ -95,6 +97,18 @@ impl Md5 {
         let mut digest = [0; MD5_LEN];
         digest.as_chunks_mut::<4>().0.iter_mut().zip(self.state).for_each(|(to, from)| *to = from.to_le_bytes());
         digest
+    }
+
+    /// How many bytes are missing to the end of a block.
+    pub(super) fn to_block_end(&self) -> usize {
+        (BLOCK - self.waiting()) % BLOCK
+    }
+
+    /// Takes a whole block, when none waits for more, through something else that hashes it into the state.
+    pub(super) fn update_block(&mut self, compress: impl FnOnce(&mut [u32; 4])) {
+        debug_assert_eq!(self.waiting(), 0);
+        self.length = self.length.wrapping_add(BLOCK as u64);
+        compress(&mut self.state);
     }
 
     fn waiting(&self) -> usize {

@@ -2,9 +2,11 @@
 //! place that knows which crates they come from.
 
 mod des;
+mod des_kernel;
 mod hash;
 mod hex;
 mod md5;
+mod md5_kernel;
 mod pbkdf2;
 mod rc4;
 mod scram;

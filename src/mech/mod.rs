@@ -14,6 +14,7 @@ use crate::prompt::PromptKind;
 
 pub mod anonymous;
 pub mod cram_md5;
+pub mod digest_md5;
 pub mod external;
 pub mod login;
 pub mod plain;
@@ -28,6 +29,7 @@ pub static BUILTIN: &[&dyn Mechanism] = &[
     &scram::SHA256,
     &scram::SHA224,
     &scram::SHA1,
+    &digest_md5::DigestMd5,
     &external::External,
     &cram_md5::CramMd5,
     &plain::Plain,

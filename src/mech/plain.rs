@@ -64,10 +64,14 @@ impl ServerMech for Server {
     fn step(&mut self, cx: &ServerCx<'_>, input: &[u8]) -> Result<Step> {
         let message = Message::parse(input)?;
         let authzid = message.authzid.filter(|authzid| *authzid != message.authcid);
-        cx.identify(message.authcid, authzid, CanonFlags::EXTERNALLY_VERIFIED)?;
+        cx.identify(message.authcid, None, CanonFlags::EXTERNALLY_VERIFIED)?;
         let auth = cx
             .check_password(&Secret::from(message.password))
             .map_err(|error| error.in_context("Password verification failed"))?;
+        // The check takes the authcid for both identities, so the authzid comes after it.
+        if let Some(authzid) = authzid {
+            cx.canonicalize(authzid, CanonFlags::AUTHZID)?;
+        }
         Ok(auth.into())
     }
 }

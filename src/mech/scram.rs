@@ -11,7 +11,7 @@ use subtle::{Choice, ConstantTimeEq};
 use super::{ClientMech, ClientStep, MechInfo, Mechanism, NAME_AND_PASSWORD, Outcome, ServerMech, Step};
 use crate::b64;
 use crate::chanbind::{BindingFlag, binding_name};
-use crate::config::is_true;
+use crate::config::is_yes;
 use crate::crypto::{Digest, Hash, ScramKeys, ScramVerifier, salted_password, scram_proof};
 use crate::ctx::{BindingChoice, ClientCx, ServerCx};
 use crate::error::{Code, Error, Result};
@@ -478,7 +478,7 @@ impl Kind {
     fn made_up(self, cx: &ServerCx<'_>, user: &[u8], refusal: Error) -> Result<Known> {
         let mut salt = self.salt(cx, user)?;
         let iterations = self.iterations(cx);
-        let keys = if cx.option("scram_secret_generate").is_some_and(|value| is_true(&value)) {
+        let keys = if cx.option("scram_secret_generate").is_some_and(|value| is_yes(&value)) {
             salt.truncate(VERIFIER_SALT);
             let key = Secret::from(self.hash.hmac(rng::process_key()?, &[&salt]).as_ref());
             ScramKeys::new(self.hash, key.clone(), key).into_iter().collect()

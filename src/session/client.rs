@@ -232,6 +232,23 @@ impl ClientSession {
         Ok(ClientStart { mechanism, progress: self.run(mech, None)? })
     }
 
+    /// Chooses as [`start`](Self::start) does but does not begin: for protocols that cannot carry an initial response. The
+    /// first step then has no challenge.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn choose_only(&self, offered: &str) -> Result<ClientStart> {
+        self.enter()?;
+        self.common.begin();
+        match self.choose(offered) {
+            Ok(mech) => {
+                self.exchange.replace(Exchange::Running(mech));
+                Ok(ClientStart { mechanism: self.chosen_name(), progress: Progress::Continue(None) })
+            }
+            Err(error) => self.fail(error, Level::Err),
+        }
+    }
+
     /// The name of the mechanism in use, as the server must be told it.
     #[must_use]
     pub fn chosen_name(&self) -> String {
@@ -244,11 +261,11 @@ impl ClientSession {
     /// # Errors
     /// Why the authentication failed; it is then over. After [`Code::Interact`], give the answers to
     /// [`supply`](Self::supply) and call this again with the same input.
-    pub fn step(&self, input: &[u8]) -> Result<Progress> {
+    pub fn step(&self, input: Option<&[u8]>) -> Result<Progress> {
         match self.enter()? {
             Exchange::Running(mech) => {
                 self.common.clear_error();
-                self.run(mech, Some(input))
+                self.run(mech, input)
             }
             Exchange::Done => self.fail(Error::fail("attempting client step after doneflag"), Level::Err),
             Exchange::Idle | Exchange::Stepping => {

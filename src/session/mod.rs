@@ -265,6 +265,12 @@ macro_rules! common_methods {
             *self.common.external_id.borrow_mut() = id.filter(|id| !id.is_empty()).map(<[u8]>::to_vec);
         }
 
+        /// Who the layer underneath says the client is.
+        #[must_use]
+        pub fn external_identity(&self) -> Option<Vec<u8>> {
+            self.common.external_id.borrow().clone()
+        }
+
         /// Sets the address of this end: `address;port` or `address`, numeric; `None` forgets it.
         ///
         /// # Errors
@@ -384,8 +390,19 @@ macro_rules! common_methods {
             self.common.set_code(code);
         }
 
+        /// The channel binding of this name.
+        #[must_use]
+        pub fn binding_of(&self, name: &str) -> Option<ChannelBinding> {
+            self.common.binding(Some(name))
+        }
+
+        /// Keeps an error as the last error.
+        pub fn note_error(&self, error: &Error) {
+            self.common.note_error(error);
+        }
+
         /// Keeps the error of a result as the last error.
-        pub(super) fn record<T>(&self, result: Result<T>) -> Result<T> {
+        pub(crate) fn record<T>(&self, result: Result<T>) -> Result<T> {
             if let Err(error) = &result {
                 self.common.note_error(error);
             }

@@ -130,7 +130,7 @@ impl ServerSession {
         let value = options.get(None, "auto_transition")?;
         let transition = match value.as_ref() {
             "noplain" => Transition::NoPlain,
-            value if crate::config::is_true(value) => Transition::Full,
+            value if crate::config::is_yes(value) => Transition::Full,
             _ => return None,
         };
         let realm = self.realm();

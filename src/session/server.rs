@@ -98,6 +98,7 @@ pub struct ServerSession {
     plus_requested: Cell<bool>,
     binding_used: Cell<bool>,
     listed: Cell<bool>,
+    app_name: RefCell<String>,
 }
 
 impl ServerSession {
@@ -107,6 +108,7 @@ impl ServerSession {
         let mechanisms = server.registry.select(options.get(None, "mech_list").as_deref());
         let common = Common::new(params.service, params.flags, level, mechanisms);
         ServerSession {
+            app_name: RefCell::new(server.name.clone()),
             server,
             common,
             hooks: params.hooks,
@@ -144,6 +146,17 @@ impl ServerSession {
         }
         *self.realm.borrow_mut() = Some(realm.to_owned());
         Ok(())
+    }
+
+    /// The application's name.
+    #[must_use]
+    pub fn app_name(&self) -> String {
+        self.app_name.borrow().clone()
+    }
+
+    /// Gives the application another name for this session.
+    pub fn set_app_name(&self, name: String) {
+        *self.app_name.borrow_mut() = name;
     }
 
     /// The properties requested of the stores, and their values.
@@ -376,7 +389,11 @@ impl ServerSession {
         Ok(Progress::Done(data))
     }
 
-    pub(super) fn authorize(&self) -> Result<()> {
+    pub(crate) fn forget_identity(&self) {
+        *self.common.identity.borrow_mut() = Identity::default();
+    }
+
+    pub(crate) fn authorize(&self) -> Result<()> {
         let Identity { user: Some(user), authid: Some(authid) } = self.common.identity.borrow().clone() else {
             return Err(Error::protocol("mech did not call canon_user for both authzid and authid"));
         };

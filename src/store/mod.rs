@@ -8,7 +8,11 @@ use crate::log::{Level, Log};
 use crate::props::Props;
 use crate::secret::Secret;
 
+pub mod auxprop_sasldb;
+pub mod bdb;
+pub mod lmdb;
 pub mod memory;
+pub mod sasldb;
 
 /// What a store is told about the session that asks.
 pub struct StoreCx<'a> {

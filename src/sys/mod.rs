@@ -2,4 +2,9 @@
 
 #![allow(unsafe_code)]
 
+#[cfg(feature = "lmdb")]
+pub(crate) mod db;
+pub mod env;
 pub mod host;
+pub mod net;
+pub mod syslog;

@@ -9,6 +9,7 @@ use crate::props::Props;
 use crate::secret::Secret;
 
 pub mod auxprop;
+pub mod saslauthd;
 
 /// The stores of the session, as a verifier sees them.
 pub trait Directory {

@@ -103,7 +103,7 @@ pub fn exchange(setup: &Setup, mechanism: &str) -> Result<Pair> {
         let challenge = server.data().unwrap_or_default().to_vec();
         pair.messages.push(challenge.clone());
         if !client.is_done() {
-            client = pair.client.step(&challenge)?;
+            client = pair.client.step(Some(&challenge))?;
         }
         if server.is_done() {
             break;

@@ -1,0 +1,285 @@
+//! Reading Berkeley DB hash files, the format of Debian's `/etc/sasldb2`, without Berkeley DB.
+//!
+//! Files of Berkeley DB 4.0 and later are read, in either byte order and with or without checksums. They are only ever
+//! opened for reading; no lock or other file is made.
+//!
+//! # A file that is being written
+//! Stock `saslpasswd2` writes a file in place, page by page and without locks. An answer is therefore believed only
+//! when one `stat` *after* the reading shows that the file is the one whose metadata was read, and that it had been at
+//! rest; or else when two readings from scratch, some time apart, agree. If neither happens for a while,
+//! [`Code::TryAgain`] is returned.
+
+mod duplicates;
+mod hash;
+mod page;
+
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::error::{Code, Error, Result};
+use crate::secret::Secret;
+use hash::HashFile;
+pub(crate) use hash::MAGIC;
+use page::{Problem, Read};
+
+/// Two writes closer together than this may leave the same time stamp.
+const CLOCK_GRAIN: Duration = Duration::from_millis(20);
+/// The same for file systems that count whole seconds.
+const COARSE_GRAIN: Duration = Duration::from_millis(1100);
+/// How long to wait between two readings of a file that is being written.
+const PAUSE: Duration = Duration::from_millis(2);
+/// A file last written longer ago than this is not about to be completed by its writer: if it is damaged, it stays so.
+const STALLED_WRITER: Duration = Duration::from_secs(2);
+/// How long to try before giving up.
+const PATIENCE: Duration = Duration::from_millis(1500);
+/// Files of at most this many bytes are checked whole when they are first read and whenever they have changed.
+const CHECKED_WHOLE: u64 = 1 << 20;
+
+/// A Berkeley DB hash file at a path, kept open between lookups.
+#[derive(Debug)]
+pub struct BdbFile {
+    path: PathBuf,
+    cache: Mutex<Cache>,
+}
+
+/// What tells one state of a file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// The file with its metadata as they were when it had this stamp.
+#[derive(Debug)]
+struct View {
+    stamp: Stamp,
+    /// Whether the file was at rest when its metadata were read, so that every later write shows in its stamp.
+    settled: bool,
+    /// The metadata, or why there are none.
+    file: Read<HashFile>,
+    /// Whether the whole file was checked (or is too large for that).
+    checked: AtomicBool,
+}
+
+/// What is kept between lookups.
+#[derive(Debug, Default)]
+struct Cache {
+    view: Option<Arc<View>>,
+    /// The last stamp and when it was first seen: tells rest from change when the file's clock is not ours.
+    seen: Option<(Stamp, Instant)>,
+}
+
+impl View {
+    /// Whether the descriptor still is that of the file.
+    fn is_open(&self) -> bool {
+        match &self.file {
+            Ok(file) => file
+                .metadata()
+                .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == (self.stamp.device, self.stamp.inode)),
+            Err(_) => true,
+        }
+    }
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Stamp {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            length: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// How long ago a time stamp of the file was; None if its clock is ahead of ours.
+    fn age((seconds, nanoseconds): (i64, i64)) -> Option<Duration> {
+        let at = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanoseconds).ok()?);
+        SystemTime::now().duration_since(UNIX_EPOCH).ok()?.checked_sub(at)
+    }
+
+    fn grain(&self) -> Duration {
+        if self.modified.1 == 0 && self.changed.1 == 0 { COARSE_GRAIN } else { CLOCK_GRAIN }
+    }
+
+    /// Whether a write from now on is sure to change the stamp.
+    fn settled(&self, since: Instant) -> bool {
+        let touched = self.modified.max(self.changed);
+        since.elapsed() >= self.grain() || Stamp::age(touched).is_some_and(|age| age >= self.grain())
+    }
+
+    /// Whether the last write was so long ago that it is not still going on.
+    fn old(&self) -> bool {
+        Stamp::age(self.modified).is_some_and(|age| age >= STALLED_WRITER)
+    }
+}
+
+impl BdbFile {
+    /// The file at this path. Nothing is opened yet.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        BdbFile { path: path.into(), cache: Mutex::default() }
+    }
+
+    /// The values of several keys (the first of each, if it has several), of at most `limit` bytes each.
+    ///
+    /// # Errors
+    /// [`Code::Fail`] with path and page if the file cannot be read, is damaged, or of an unsupported kind;
+    /// [`Code::BufOver`] if a value is longer than `limit`; [`Code::TryAgain`] if it is being written all the time.
+    pub fn get_many(&self, keys: &[Vec<u8>], limit: u32) -> Result<Vec<Option<Secret>>> {
+        let same = |one: &Vec<Option<Secret>>, other: &Vec<Option<Secret>>| {
+            one.iter().zip(other).all(|pair| match pair {
+                (Some(one), Some(other)) => bool::from(one.matches(other.expose())),
+                (one, other) => one.is_none() && other.is_none(),
+            })
+        };
+        self.read(same, |file| {
+            let mut buffer = file.buffer();
+            keys.iter().map(|key| file.get(key, limit, &mut buffer)).collect()
+        })
+    }
+
+    /// All keys, in the order of the file; a key with several values appears as often.
+    ///
+    /// # Errors
+    /// As [`BdbFile::get_many`].
+    pub fn keys(&self) -> Result<Vec<Vec<u8>>> {
+        self.read(Vec::eq, |file| file.pairs().map(|pair| pair.map(|(key, _)| key)).collect())
+    }
+
+    /// All pairs, in the order of the file. The passwords of all users are then in memory: a migration wants this,
+    /// a login does not.
+    ///
+    /// # Errors
+    /// As [`BdbFile::get_many`].
+    pub fn pairs(&self) -> Result<Vec<(Vec<u8>, Secret)>> {
+        let same = |one: &Vec<(Vec<u8>, Secret)>, other: &Vec<(Vec<u8>, Secret)>| {
+            one.len() == other.len()
+                && one.iter().zip(other).all(|(a, b)| a.0 == b.0 && bool::from(a.1.matches(b.1.expose())))
+        };
+        self.read(same, |file| file.pairs().collect())
+    }
+
+    /// Reads the whole file and checks that every page is sound, every key in its place and nothing left over.
+    ///
+    /// # Errors
+    /// As [`BdbFile::get_many`].
+    pub fn verify(&self) -> Result<()> {
+        self.read(|(), ()| true, HashFile::verify)
+    }
+
+    /// The version of the format: 8, 9 or 10.
+    ///
+    /// # Errors
+    /// As [`BdbFile::get_many`].
+    pub fn version(&self) -> Result<u32> {
+        self.read(u32::eq, |file| Ok(file.meta.version))
+    }
+
+    /// Reads until the answer can be believed; see the module's documentation.
+    fn read<T>(&self, same: impl Fn(&T, &T) -> bool, read: impl Fn(&HashFile) -> Read<T>) -> Result<T> {
+        let start = Instant::now();
+        let mut earlier: Option<Read<T>> = None;
+        loop {
+            let view = self.view()?;
+            let answer = read_view(&view, &read);
+            let now = Stamp::of(&fs::metadata(&self.path).map_err(|error| self.io_error(&error))?);
+            let at_rest = view.settled && now == view.stamp;
+            let believed = match (&answer, &earlier) {
+                (Err(Problem::Damaged { .. }), _) => at_rest && now.old(),
+                _ if at_rest => true,
+                (Ok(answer), Some(Ok(before))) => same(answer, before),
+                (Err(_), Some(Err(before))) => !matches!(before, Problem::Damaged { .. }),
+                _ => false,
+            };
+            if believed {
+                return answer.map_err(|problem| self.problem(problem));
+            }
+            self.lock().view = None;
+            if start.elapsed() > PATIENCE {
+                let what = match answer {
+                    Err(problem) => self.problem(problem).detail().to_owned(),
+                    Ok(_) => self.path.display().to_string(),
+                };
+                return Err(Error::new(Code::TryAgain, format!("{what} (the file is being written; try again)")));
+            }
+            // A file that has changed is simply read anew, at once; one that is changing is given time.
+            if !view.settled || earlier.is_some() {
+                std::thread::sleep(PAUSE);
+            }
+            earlier = Some(answer);
+        }
+    }
+
+    /// The view that is kept, or a new one.
+    fn view(&self) -> Result<Arc<View>> {
+        let kept = self.lock().view.clone();
+        if let Some(view) = kept {
+            if view.is_open() {
+                return Ok(view);
+            }
+            // The descriptor was closed behind our back, as daemons do, and may be someone else's now.
+            std::mem::forget(view);
+        }
+        let io_error = |error: io::Error| self.io_error(&error);
+        let file = File::open(&self.path).map_err(io_error)?;
+        let stamp = Stamp::of(&file.metadata().map_err(io_error)?);
+        let since = match self.lock().seen {
+            Some((seen, since)) if seen == stamp => since,
+            _ => Instant::now(),
+        };
+        let settled = stamp.settled(since);
+        let checked = AtomicBool::new(stamp.length > CHECKED_WHOLE);
+        let view = Arc::new(View { stamp, settled, file: HashFile::new(file), checked });
+        *self.lock() = Cache { view: Some(Arc::clone(&view)), seen: Some((stamp, since)) };
+        Ok(view)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn io_error(&self, error: &io::Error) -> Error {
+        Error::fail(format!("{}: cannot read the password database: {error}", self.path.display()))
+    }
+
+    fn problem(&self, problem: Problem) -> Error {
+        let path = self.path.display();
+        match problem {
+            Problem::Io { page, error } => Error::fail(format!("{path}: cannot read page {page}: {error}")),
+            Problem::Damaged { page, reason } => {
+                Error::fail(format!("{path}: the Berkeley DB file is damaged: page {page}: {reason}"))
+            }
+            Problem::Unsupported(what) => Error::fail(format!("{path}: Berkeley DB: {what} is not supported")),
+            Problem::TooLong { length } => Error::new(
+                Code::BufOver,
+                format!("{path}: a value of {length} bytes is longer than this library takes"),
+            ),
+        }
+    }
+}
+
+/// Reads from one view, after checking the file whole if it is small and this is the first time.
+fn read_view<T>(view: &View, read: impl Fn(&HashFile) -> Read<T>) -> Read<T> {
+    let file = match &view.file {
+        Ok(file) => file,
+        Err(problem) => return Err(problem.duplicate()),
+    };
+    // Not while it is being written: the whole takes longer to read than one answer does.
+    if view.settled && !view.checked.load(Ordering::Relaxed) {
+        file.verify()?;
+        view.checked.store(true, Ordering::Relaxed);
+    }
+    read(file)
+}
+
+#[cfg(test)]
+mod tests;

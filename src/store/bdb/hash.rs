@@ -1,0 +1,474 @@
+//! One Berkeley DB hash file as it was at one moment: its metadata page, lookups by key, and a walk over everything.
+
+use std::collections::{HashSet, VecDeque};
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+
+use zeroize::Zeroizing;
+
+use super::duplicates;
+use super::page::{self, Bucket, Item, Layout, Overflow, Pairs, Problem, Read, damaged};
+use crate::secret::Secret;
+
+/// The magic number of a hash file, at offset 12.
+pub(crate) const MAGIC: u32 = 0x0006_1561;
+/// Bytes of the metadata page that mean something.
+const META: usize = 512;
+/// Where the metadata page's checksum lies.
+const META_CHECKSUM_AT: usize = 492;
+/// The type of a metadata page of a hash file.
+const TYPE_META: u8 = 8;
+/// Hash versions that are read: 8 is Berkeley DB 4.0 to 4.5, 9 is 4.6 to 5.3, 10 is 6.0 and later.
+const VERSIONS: std::ops::RangeInclusive<u32> = 8..=10;
+/// The text whose hash every file carries, so that a file made with another hash function can be told.
+const HASHED_TEXT: &[u8] = b"%$sniglet^&\0";
+
+/// What the metadata page says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Meta {
+    pub layout: Layout,
+    pub version: u32,
+    last_page: u32,
+    max_bucket: u32,
+    high_mask: u32,
+    low_mask: u32,
+    spares: [u32; 32],
+    /// Whether keys are hashed with Berkeley DB's default function.
+    default_hash: bool,
+}
+
+/// An open hash file.
+#[derive(Debug)]
+pub(super) struct HashFile {
+    file: File,
+    pub(super) meta: Meta,
+}
+
+impl Meta {
+    /// Reads the metadata out of the first 512 bytes of a file that is `length` bytes long.
+    fn parse(head: &[u8], length: u64) -> Read<Self> {
+        let mut layout = Layout { big_endian: false, page_size: 0, checksums: false };
+        if layout.u32(head, 12) != Some(MAGIC) {
+            layout.big_endian = true;
+        }
+        let number = |at| layout.u32(head, at).ok_or(Problem::Damaged { page: 0, reason: "it is cut short".into() });
+        if number(12)? != MAGIC {
+            return damaged(0, "it is not the metadata page of a Berkeley DB hash file");
+        }
+        let version = number(16)?;
+        if version < *VERSIONS.start() {
+            return Err(Problem::Unsupported("a hash file older than Berkeley DB 4.0 (db_upgrade converts it)"));
+        } else if version > *VERSIONS.end() {
+            return Err(Problem::Unsupported("a hash file newer than Berkeley DB 18.1"));
+        }
+        let (cipher, kind, flags) = match head.get(24..27) {
+            Some(&[cipher, kind, flags]) => (cipher, kind, flags),
+            _ => return damaged(0, "it is cut short"),
+        };
+        if cipher != 0 {
+            return Err(Problem::Unsupported("an encrypted file"));
+        }
+        if kind != TYPE_META || number(8)? != 0 {
+            return damaged(0, "it is not the metadata page of a Berkeley DB hash file");
+        }
+        if flags & !7 != 0 {
+            return damaged(0, format!("it has unknown flags {flags:#x}"));
+        }
+        if flags & 1 != 0 && number(META_CHECKSUM_AT)? != page::checksum(head, META_CHECKSUM_AT) {
+            return damaged(0, "its checksum does not match");
+        }
+        if flags & 6 != 0 || number(36)? != 0 {
+            return Err(Problem::Unsupported("a file partitioned over several files"));
+        }
+        let page_size = number(20)?;
+        if !page_size.is_power_of_two() || !(512..=65536).contains(&page_size) {
+            return damaged(0, format!("a page size of {page_size} bytes is not legal"));
+        }
+        let mut spares = [0; 32];
+        for (index, spare) in spares.iter_mut().enumerate() {
+            *spare = number(96_usize.saturating_add(index.saturating_mul(4)))?;
+        }
+        let meta = Meta {
+            layout: Layout { page_size: page_size as usize, checksums: flags & 1 != 0, ..layout },
+            version,
+            last_page: number(32)?,
+            max_bucket: number(72)?,
+            high_mask: number(76)?,
+            low_mask: number(80)?,
+            spares,
+            default_hash: number(92)? == page::key_hash(HASHED_TEXT),
+        };
+        meta.check(length)?;
+        Ok(meta)
+    }
+
+    /// The numbers must agree with one another and with the file's length.
+    fn check(&self, length: u64) -> Read<()> {
+        let expected = (u64::from(self.last_page) + 1) * self.layout.page_size as u64;
+        if length < expected {
+            return damaged(
+                self.last_page,
+                format!("the file is truncated: it is {length} bytes long where {expected} are needed"),
+            );
+        }
+        let Meta { max_bucket, high_mask, low_mask, .. } = *self;
+        let masks_fit = high_mask.wrapping_add(1).is_power_of_two() && low_mask == high_mask >> 1;
+        if !masks_fit || max_bucket > high_mask || max_bucket < low_mask {
+            return damaged(0, format!("its bucket masks disagree ({max_bucket}, {high_mask}, {low_mask})"));
+        }
+        // Within one doubling, buckets and pages rise together: its last bucket decides.
+        let mut end = 0_u32;
+        loop {
+            self.page_of(end)?;
+            if end >= max_bucket {
+                return Ok(());
+            }
+            end = end.saturating_mul(2).saturating_add(1).min(max_bucket);
+        }
+    }
+
+    /// The first page of a bucket: buckets are laid out in groups of doubling size, each contiguous, and `spares` says
+    /// how many other pages lie before each group.
+    fn page_of(&self, bucket: u32) -> Read<u32> {
+        let group = (u64::from(bucket) + 1).next_power_of_two().trailing_zeros() as usize;
+        let page = self.spares.get(group).and_then(|before| before.checked_add(bucket));
+        match page {
+            Some(page) if page != 0 && page <= self.last_page => Ok(page),
+            _ => damaged(0, format!("it puts bucket {bucket} outside the file")),
+        }
+    }
+
+    /// The bucket that a key belongs to.
+    fn bucket_of(&self, key: &[u8]) -> u32 {
+        let hash = page::key_hash(key);
+        match hash & self.high_mask {
+            bucket if bucket <= self.max_bucket => bucket,
+            _ => hash & self.low_mask,
+        }
+    }
+
+    /// How many pages the file has.
+    pub(super) fn pages(&self) -> u64 {
+        u64::from(self.last_page) + 1
+    }
+}
+
+impl HashFile {
+    /// Reads the metadata of an open file.
+    pub(super) fn new(file: File) -> Read<Self> {
+        let io = |error| Problem::Io { page: 0, error };
+        let length = file.metadata().map_err(io)?.len();
+        let mut head = [0; META];
+        match file.read_exact_at(&mut head, 0) {
+            Ok(()) => Ok(HashFile { meta: Meta::parse(&head, length)?, file }),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => damaged(0, "the file is truncated"),
+            Err(error) => Err(io(error)),
+        }
+    }
+
+    /// What the system says about the file now.
+    pub(super) fn metadata(&self) -> io::Result<Metadata> {
+        self.file.metadata()
+    }
+
+    /// A buffer for one page, wiped when dropped since pages hold passwords.
+    pub(super) fn buffer(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(vec![0; self.meta.layout.page_size])
+    }
+
+    /// Reads a page.
+    pub(super) fn page(&self, number: u32, buffer: &mut [u8]) -> Read<()> {
+        if number == 0 || number > self.meta.last_page {
+            return damaged(number, "it is referred to, but lies outside the file");
+        }
+        let at = u64::from(number) * self.meta.layout.page_size as u64;
+        match self.file.read_exact_at(buffer, at) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => damaged(number, "the file is truncated"),
+            Err(error) => Err(Problem::Io { page: number, error }),
+        }
+    }
+
+    /// The value of a key, the first if it has several. Values longer than `limit` bytes are an error.
+    pub(super) fn get(&self, key: &[u8], limit: u32, buffer: &mut [u8]) -> Read<Option<Secret>> {
+        if self.meta.default_hash {
+            return self.get_in(self.meta.bucket_of(key), key, limit, buffer);
+        }
+        for bucket in 0..=self.meta.max_bucket {
+            if let Some(value) = self.get_in(bucket, key, limit, buffer)? {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+
+    fn get_in(&self, bucket: u32, key: &[u8], limit: u32, buffer: &mut [u8]) -> Read<Option<Secret>> {
+        let (mut number, mut previous) = (self.meta.page_of(bucket)?, 0);
+        while number != 0 {
+            self.page(number, buffer)?;
+            let pairs = match Bucket::parse(buffer, self.meta.layout, number)? {
+                Bucket::Untouched if previous == 0 => return Ok(None),
+                Bucket::Untouched => return damaged(number, "a bucket goes on here, but nothing was written"),
+                Bucket::Pairs(pairs) => pairs,
+            };
+            check_link(number, previous, pairs.previous)?;
+            for pair in 0..pairs.len() {
+                let same = match pairs.key(pair)? {
+                    Item::Inline(bytes) => bytes == key,
+                    Item::Big { page, length } if length as usize == key.len() => {
+                        *self.big(page, length, &mut HashSet::new())? == key
+                    }
+                    _ => false,
+                };
+                if same {
+                    let first = self.values(number, pairs.value(pair)?, Take::First(limit), &mut HashSet::new())?;
+                    return Ok(first.into_iter().next());
+                }
+            }
+            // The key is not here. That is worth believing only if what is here belongs here.
+            self.check_places(&pairs, bucket, number)?;
+            (previous, number) = (number, pairs.next);
+        }
+        Ok(None)
+    }
+
+    /// Each key on a page of a bucket must hash to that bucket.
+    fn check_places(&self, pairs: &Pairs<'_>, bucket: u32, number: u32) -> Read<()> {
+        for pair in 0..pairs.len() {
+            if let Item::Inline(key) = pairs.key(pair)? {
+                self.check_place(key, bucket, number)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_place(&self, key: &[u8], bucket: u32, number: u32) -> Read<()> {
+        match self.meta.default_hash && self.meta.bucket_of(key) != bucket {
+            true => damaged(number, format!("a key on it does not belong to bucket {bucket}")),
+            false => Ok(()),
+        }
+    }
+
+    /// The bytes of a chain of overflow pages. `seen` gets the pages.
+    pub(super) fn big(&self, first: u32, length: u32, seen: &mut HashSet<u32>) -> Read<Zeroizing<Vec<u8>>> {
+        let room = self.meta.pages().saturating_mul(self.meta.layout.page_size as u64);
+        if u64::from(length) > room {
+            return damaged(first, format!("an item of {length} bytes cannot start here"));
+        }
+        // Grown as pages turn up, so that a wrong length costs nothing; allocated anew by hand, so that the old
+        // allocation is wiped.
+        let mut whole = Zeroizing::new(Vec::new());
+        let mut buffer = self.buffer();
+        let (mut number, mut previous) = (first, 0);
+        while number != 0 {
+            if !seen.insert(number) {
+                return damaged(number, "two items lie on it");
+            }
+            self.page(number, &mut buffer)?;
+            let part = Overflow::parse(&buffer, self.meta.layout, number)?;
+            check_link(number, previous, part.previous)?;
+            append(&mut whole, part.bytes);
+            if whole.len() > length as usize {
+                return damaged(number, format!("an item is longer than its {length} bytes"));
+            }
+            (previous, number) = (number, part.next);
+        }
+        match whole.len() == length as usize {
+            true => Ok(whole),
+            false => damaged(previous, format!("an item ends before its {length} bytes")),
+        }
+    }
+
+    /// The values that the value item of a pair stands for.
+    fn values(&self, number: u32, item: Item<'_>, take: Take, seen: &mut HashSet<u32>) -> Read<Vec<Secret>> {
+        let values = match item {
+            Item::Inline(bytes) => vec![take.check(bytes.len())?.then(|| Secret::from(bytes))],
+            Item::Big { page, length } => {
+                take.check(length as usize)?;
+                vec![Some(Secret::new(std::mem::take(&mut *self.big(page, length, seen)?)))]
+            }
+            Item::Duplicates(list) => {
+                let all = page::duplicates(list, self.meta.layout, number)?;
+                let wanted = all.iter().take(take.count());
+                wanted.map(|bytes| Ok(take.check(bytes.len())?.then(|| Secret::from(*bytes)))).collect::<Read<_>>()?
+            }
+            Item::DuplicateTree { page } => duplicates::read(self, page, take, seen)?.into_iter().map(Some).collect(),
+        };
+        let values: Vec<_> = values.into_iter().flatten().collect();
+        match values.is_empty() {
+            true => damaged(number, "a key has no value"),
+            false => Ok(values),
+        }
+    }
+
+    /// All pairs, in the order of the file.
+    pub(super) fn pairs(&self) -> Walk<'_> {
+        Walk {
+            file: self,
+            bucket: None,
+            at: (0, 0),
+            seen: HashSet::new(),
+            keys: HashSet::new(),
+            buffer: self.buffer(),
+            ready: VecDeque::new(),
+            failed: false,
+        }
+    }
+
+    /// Reads everything and checks that it is whole, in its place, and that nothing is left over.
+    pub(super) fn verify(&self) -> Read<()> {
+        let mut walk = self.pairs();
+        for pair in walk.by_ref() {
+            pair?;
+        }
+        let Walk { seen, mut buffer, .. } = walk;
+        for number in 1..=self.meta.last_page {
+            if seen.contains(&number) {
+                continue;
+            }
+            self.page(number, &mut buffer)?;
+            if let Ok(Bucket::Pairs(pairs)) = Bucket::parse(&buffer, self.meta.layout, number)
+                && pairs.len() != 0
+            {
+                return damaged(number, "it holds pairs, but no bucket leads to it");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How much of a key's values is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Take {
+    /// The first, if it is no longer than this.
+    First(u32),
+    /// All.
+    All,
+}
+
+impl Take {
+    /// Refuses a value that is too long; otherwise true.
+    pub(super) fn check(self, length: usize) -> Read<bool> {
+        match self {
+            Take::First(limit) if length > limit as usize => {
+                Err(Problem::TooLong { length: u32::try_from(length).unwrap_or(u32::MAX) })
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// How many values are wanted.
+    pub(super) fn count(self) -> usize {
+        match self {
+            Take::First(_) => 1,
+            Take::All => usize::MAX,
+        }
+    }
+}
+
+/// Pages link to each other in both directions; that also makes an endless chain impossible.
+pub(super) fn check_link(number: u32, previous: u32, said: u32) -> Read<()> {
+    match previous == said {
+        true => Ok(()),
+        false => damaged(number, format!("it follows page {previous} but says that it follows page {said}")),
+    }
+}
+
+/// Appends without leaving an unwiped copy behind, as a growing `Vec` would.
+fn append(whole: &mut Zeroizing<Vec<u8>>, part: &[u8]) {
+    if whole.capacity() - whole.len() < part.len() {
+        let mut larger = Vec::with_capacity((whole.len() + part.len()).saturating_mul(2));
+        larger.extend_from_slice(whole);
+        *whole = Zeroizing::new(larger);
+    }
+    whole.extend_from_slice(part);
+}
+
+/// An iterator over the pairs of a file; see [`HashFile::pairs`]. It ends after the first error.
+pub(super) struct Walk<'f> {
+    file: &'f HashFile,
+    /// The bucket being read.
+    bucket: Option<u32>,
+    /// The next page of that bucket, 0 if none, and the one before it.
+    at: (u32, u32),
+    seen: HashSet<u32>,
+    /// The keys of that bucket so far.
+    keys: HashSet<Vec<u8>>,
+    buffer: Zeroizing<Vec<u8>>,
+    /// What has been read of the current page.
+    ready: VecDeque<(Vec<u8>, Secret)>,
+    failed: bool,
+}
+
+impl Walk<'_> {
+    /// Reads the next page; false at the end.
+    fn fill(&mut self) -> Read<bool> {
+        let (file, meta) = (self.file, &self.file.meta);
+        if self.at.0 == 0 {
+            let bucket = self.bucket.map_or(0, |bucket| bucket.saturating_add(1));
+            if bucket > meta.max_bucket || self.bucket == Some(u32::MAX) {
+                return Ok(false);
+            }
+            self.bucket = Some(bucket);
+            self.keys.clear();
+            self.at = (meta.page_of(bucket)?, 0);
+        }
+        let (number, previous) = self.at;
+        let bucket = self.bucket.unwrap_or_default();
+        file.page(number, &mut self.buffer)?;
+        let pairs = match Bucket::parse(&self.buffer, meta.layout, number)? {
+            Bucket::Untouched if previous == 0 => {
+                self.at = (0, 0);
+                return Ok(true);
+            }
+            Bucket::Untouched => return damaged(number, "a bucket goes on here, but nothing was written"),
+            Bucket::Pairs(pairs) => pairs,
+        };
+        check_link(number, previous, pairs.previous)?;
+        if !self.seen.insert(number) {
+            return damaged(number, "it belongs to two buckets");
+        }
+        for pair in 0..pairs.len() {
+            let key = match pairs.key(pair)? {
+                Item::Big { page, length } => file.big(page, length, &mut self.seen)?.to_vec(),
+                Item::Inline(bytes) => bytes.to_vec(),
+                _ => return damaged(number, format!("pair {pair} has no key")),
+            };
+            file.check_place(&key, bucket, number)?;
+            // Duplicates share one key; a second one is another key gone wrong, and would get its owner's secret.
+            if !self.keys.insert(key.clone()) {
+                return damaged(number, "a key on it is already taken");
+            }
+            for value in file.values(number, pairs.value(pair)?, Take::All, &mut self.seen)? {
+                self.ready.push_back((key.clone(), value));
+            }
+        }
+        self.at = (pairs.next, number);
+        Ok(true)
+    }
+}
+
+impl Iterator for Walk<'_> {
+    type Item = Read<(Vec<u8>, Secret)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(pair) = self.ready.pop_front() {
+                return Some(Ok(pair));
+            }
+            if self.failed {
+                return None;
+            }
+            match self.fill() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(problem) => {
+                    self.failed = true;
+                    self.ready.clear();
+                    return Some(Err(problem));
+                }
+            }
+        }
+    }
+}

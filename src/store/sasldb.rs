@@ -1,0 +1,340 @@
+//! The password database (`sasldb`): secrets by user, realm and property, in one file.
+//!
+//! The key of an entry is user, NUL, realm, NUL, property, without a NUL at the end; the value is the bytes of the
+//! property. What the file is decides its own magic number, each time it turns out to be another file: LMDB is read
+//! and written, Berkeley DB hash files (those of Debian) are read, and everything else is refused with its name. No
+//! file, or an empty one, is a database without entries, which the first write creates as LMDB.
+
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::bdb::{self, BdbFile};
+use super::lmdb::{self, LmdbFile, LmdbOptions};
+use crate::error::{Code, Error, Result};
+use crate::secret::Secret;
+
+/// The longest value that is stored or looked up, in bytes.
+pub const MAX_VALUE: usize = 8192;
+
+/// The properties of which a user must have one to exist: those that a mechanism or verifier can check someone by.
+pub const IDENTIFYING: &[&str] = &[
+    "userPassword",
+    "authPassword",
+    "cmusaslsecretPLAIN",
+    "cmusaslsecretCRAM-MD5",
+    "cmusaslsecretDIGEST-MD5",
+    "cmusaslsecretSCRAM",
+    "cmusaslsecretSRP",
+    "cmusaslsecretOTP",
+];
+
+/// What kind of file a password database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// There is no file, or an empty one.
+    Missing,
+    /// LMDB.
+    Lmdb,
+    /// A Berkeley DB hash file.
+    BerkeleyHash,
+}
+
+/// An entry: whose it is and what it holds. Names are whatever bytes the database has.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Entry {
+    /// The user, without the realm.
+    pub user: Vec<u8>,
+    /// The realm.
+    pub realm: Vec<u8>,
+    /// The property, such as `userPassword`.
+    pub property: Vec<u8>,
+}
+
+/// A password database at a path. It may be shared between threads, and is kept open between calls.
+#[derive(Debug)]
+pub struct SasldbFile {
+    path: PathBuf,
+    options: LmdbOptions,
+    backend: Mutex<Option<Backend>>,
+}
+
+/// The file in the format it has.
+#[derive(Debug, Clone)]
+enum Backend {
+    Bdb(Arc<BdbFile>),
+    Lmdb(Arc<LmdbFile>),
+}
+
+impl SasldbFile {
+    /// The database at this path, which need not exist yet.
+    ///
+    /// # Errors
+    /// [`Code::Fail`] with the path and the cause if there is something that cannot be read or is no password database.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
+        let file = Self::new(path, LmdbOptions::default());
+        file.format().map(|_| file)
+    }
+
+    /// As [`SasldbFile::open`], with options for LMDB, and without looking at the file before it is needed.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, options: LmdbOptions) -> Self {
+        SasldbFile { path: path.into(), options, backend: Mutex::new(None) }
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the file is.
+    ///
+    /// # Errors
+    /// As [`SasldbFile::open`].
+    pub fn format(&self) -> Result<Format> {
+        detect(&self.path)
+    }
+
+    /// The value of a property of a user; None if there is none.
+    ///
+    /// # Errors
+    /// [`Code::BadParam`] if a name contains NUL; [`Code::Fail`] with the path and the cause if the database cannot be
+    /// read; [`Code::BufOver`] if the value is longer than [`MAX_VALUE`]; [`Code::TryAgain`] if another program keeps
+    /// writing to a Berkeley DB file.
+    pub fn get(
+        &self,
+        user: impl AsRef<[u8]>,
+        realm: impl AsRef<[u8]>,
+        property: impl AsRef<[u8]>,
+    ) -> Result<Option<Secret>> {
+        Ok(self.lookup_many(user, realm, &[property])?.pop().flatten())
+    }
+
+    /// The values of several properties of a user, in their order.
+    ///
+    /// # Errors
+    /// As [`SasldbFile::get`].
+    pub fn lookup_many<P: AsRef<[u8]>>(
+        &self,
+        user: impl AsRef<[u8]>,
+        realm: impl AsRef<[u8]>,
+        properties: &[P],
+    ) -> Result<Vec<Option<Secret>>> {
+        let keys = properties
+            .iter()
+            .map(|property| key(user.as_ref(), realm.as_ref(), property.as_ref()))
+            .collect::<Result<Vec<_>>>()?;
+        let found = self.read(|backend| match backend {
+            Backend::Bdb(file) => file.get_many(&keys, MAX_VALUE as u32).map(Some),
+            Backend::Lmdb(file) => file.get_many(&keys, MAX_VALUE),
+        })?;
+        Ok(found.unwrap_or_else(|| keys.iter().map(|_| None).collect()))
+    }
+
+    /// Whether a user has any of the [`IDENTIFYING`] properties.
+    ///
+    /// # Errors
+    /// As [`SasldbFile::get`].
+    pub fn user_exists(&self, user: impl AsRef<[u8]>, realm: impl AsRef<[u8]>) -> Result<bool> {
+        Ok(self.lookup_many(user, realm, IDENTIFYING)?.iter().any(Option::is_some))
+    }
+
+    /// All entries, in the order of the file. Keys that are not of the form of an entry are left out.
+    ///
+    /// # Errors
+    /// As [`SasldbFile::get`].
+    pub fn users(&self) -> Result<Vec<Entry>> {
+        let keys = self.read(|backend| match backend {
+            Backend::Bdb(file) => file.keys().map(Some),
+            Backend::Lmdb(file) => file.keys(),
+        })?;
+        Ok(keys.unwrap_or_default().iter().filter_map(|key| entry(key)).collect())
+    }
+
+    /// Stores a property of a user in place of its old value. The database is created if there is none.
+    ///
+    /// # Errors
+    /// [`Code::BadParam`] if a name contains NUL or the names are too long together; [`Code::BufOver`] if the value is
+    /// longer than [`MAX_VALUE`]; [`Code::Fail`] with the path and the cause if the database cannot be written, which
+    /// is always so for Berkeley DB. Then nothing has changed.
+    pub fn put(
+        &self,
+        user: impl AsRef<[u8]>,
+        realm: impl AsRef<[u8]>,
+        property: impl AsRef<[u8]>,
+        value: &[u8],
+    ) -> Result<()> {
+        let key = key(user.as_ref(), realm.as_ref(), property.as_ref())?;
+        if value.len() > MAX_VALUE {
+            let path = self.path.display();
+            let what = format!("{path}: a value of {} bytes is longer than {MAX_VALUE}", value.len());
+            return Err(Error::new(Code::BufOver, what));
+        }
+        match self.writable()? {
+            Backend::Bdb(_) => Err(self.read_only()),
+            Backend::Lmdb(_) if key.len() > lmdb::MAX_KEY => {
+                let what = format!("user, realm and property are longer than {} bytes together", lmdb::MAX_KEY - 2);
+                Err(Error::param(what))
+            }
+            Backend::Lmdb(file) => file.put(&key, value),
+        }
+    }
+
+    /// Removes a property of a user; false if there was none.
+    ///
+    /// # Errors
+    /// As [`SasldbFile::put`].
+    pub fn delete(&self, user: impl AsRef<[u8]>, realm: impl AsRef<[u8]>, property: impl AsRef<[u8]>) -> Result<bool> {
+        let key = key(user.as_ref(), realm.as_ref(), property.as_ref())?;
+        match self.writable()? {
+            Backend::Bdb(_) => Err(self.read_only()),
+            Backend::Lmdb(file) => file.delete(&key),
+        }
+    }
+
+    /// Reads through the back end that is kept; when that fails, the file may have become another: it is looked at
+    /// anew and, if so, read again. None if there is no file.
+    fn read<T>(&self, body: impl Fn(&Backend) -> Result<Option<T>>) -> Result<Option<T>> {
+        let kept = self.kept();
+        if let Some(backend) = &kept {
+            let answer = body(backend);
+            // No file is not final either: it may have come back in another format.
+            if let Ok(Some(_)) = answer {
+                return answer;
+            }
+            if self.detect_backend()?.as_ref().is_some_and(|now| now.is_like(backend)) {
+                return answer;
+            }
+        }
+        match self.detect_backend()? {
+            Some(backend) => {
+                self.keep(&backend);
+                body(&backend)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The back end for writing; a file that is missing is to be LMDB.
+    fn writable(&self) -> Result<Backend> {
+        let backend = match self.detect_backend()? {
+            Some(backend) => backend,
+            None => self.lmdb(),
+        };
+        match self.kept() {
+            Some(kept) if kept.is_like(&backend) => Ok(kept),
+            _ => {
+                self.keep(&backend);
+                Ok(backend)
+            }
+        }
+    }
+
+    fn detect_backend(&self) -> Result<Option<Backend>> {
+        match detect(&self.path)? {
+            Format::Missing => Ok(None),
+            Format::Lmdb => Ok(Some(self.lmdb())),
+            Format::BerkeleyHash => Ok(Some(Backend::Bdb(Arc::new(BdbFile::new(&self.path))))),
+        }
+    }
+
+    fn lmdb(&self) -> Backend {
+        Backend::Lmdb(Arc::new(LmdbFile::new(&self.path, self.options)))
+    }
+
+    fn kept(&self) -> Option<Backend> {
+        self.backend.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep(&self, backend: &Backend) {
+        *self.backend.lock().unwrap_or_else(PoisonError::into_inner) = Some(backend.clone());
+    }
+
+    fn read_only(&self) -> Error {
+        Error::fail(format!(
+            "{}: this is a Berkeley DB file, which is read but not written; move it away and set the passwords \
+             again (that makes a new database), or change it with the saslpasswd2 of Cyrus SASL",
+            self.path.display()
+        ))
+    }
+}
+
+impl Backend {
+    fn is_like(&self, other: &Backend) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+/// The key of an entry.
+fn key(user: &[u8], realm: &[u8], property: &[u8]) -> Result<Vec<u8>> {
+    for (name, bytes) in [("user", user), ("realm", realm), ("property", property)] {
+        if bytes.contains(&0) {
+            return Err(Error::param(format!("the {name} contains a NUL byte")));
+        }
+    }
+    Ok([user, realm, property].join(&0))
+}
+
+/// The entry that a key stands for, if it has exactly two NUL bytes.
+fn entry(key: &[u8]) -> Option<Entry> {
+    let mut parts = key.split(|&byte| byte == 0).map(<[u8]>::to_vec);
+    let entry = Entry { user: parts.next()?, realm: parts.next()?, property: parts.next()? };
+    parts.next().is_none().then_some(entry)
+}
+
+/// What the file at a path is, by its magic number.
+fn detect(path: &Path) -> Result<Format> {
+    let cannot =
+        |error: &io::Error| Error::fail(format!("{}: cannot read the password database: {error}", path.display()));
+    // Without waiting, should it be a pipe.
+    let mut file = match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Format::Missing),
+        Err(error) => return Err(cannot(&error)),
+    };
+    let metadata = file.metadata().map_err(|error| cannot(&error))?;
+    if !metadata.is_file() {
+        return Err(Error::fail(format!("{}: the password database is not a regular file", path.display())));
+    }
+    let mut head = Vec::with_capacity(64);
+    file.by_ref().take(64).read_to_end(&mut head).map_err(|error| cannot(&error))?;
+    if head.is_empty() {
+        return Ok(Format::Missing);
+    }
+    let number =
+        |at: usize| head.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |raw| u32::from_ne_bytes(*raw));
+    let either = |at, magic: u32| number(at) == magic || number(at) == magic.swap_bytes();
+    let what = if either(12, bdb::MAGIC) {
+        return Ok(Format::BerkeleyHash);
+    } else if number(16) == lmdb::MAGIC {
+        return Ok(Format::Lmdb);
+    } else if either(16, lmdb::MAGIC) {
+        "an LMDB file of a machine with the other byte order"
+    } else if let Some((_, _, name)) = FOREIGN.iter().find(|(at, magic, _)| either(*at, *magic)) {
+        name
+    } else {
+        "no password database of a known format"
+    };
+    Err(Error::fail(format!(
+        "{}: this is {what}; only LMDB and Berkeley DB hash files can be used (move it away and set the passwords again)",
+        path.display()
+    )))
+}
+
+/// Formats that are recognised and refused: offset and value of the magic number, and the name.
+const FOREIGN: &[(usize, u32, &str)] = &[
+    (12, 0x0005_3162, "a Berkeley DB btree file"),
+    (12, 0x0004_2253, "a Berkeley DB queue file"),
+    (12, 0x0007_4582, "a Berkeley DB heap file"),
+    (0, 0x0005_3162, "a Berkeley DB 1.85 btree file"),
+    (0, 0x0006_1561, "a Berkeley DB 1.85 hash file"),
+    (0, 0x1357_9ace, "a GDBM file"),
+    (0, 0x1357_9acd, "a GDBM file"),
+    (0, 0x1357_9acf, "a GDBM file"),
+    (0, 0x1357_9ad0, "a GDBM file"),
+    (0, 0x1357_9ad1, "a GDBM file"),
+    (0, u32::from_ne_bytes(*b"SQLi"), "an SQLite file"),
+];

@@ -1,0 +1,108 @@
+//! What the tests of the database files share: directories that go away, and the tools that own the formats. The tools
+//! are required; without them a test fails.
+#![allow(dead_code)] // each test file uses its part
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A directory that goes away with the test.
+pub struct Scratch(pub PathBuf);
+
+impl Scratch {
+    pub fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("oxisasl-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Scratch(path)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A process that ends with the test, also when the test fails.
+pub struct Running(pub Child);
+
+impl Running {
+    pub fn start(command: &mut Command) -> Self {
+        Running(command.spawn().unwrap_or_else(|error| panic!("{command:?} is needed for this test: {error}")))
+    }
+
+    /// Waits for its first line of output, which must be this.
+    pub fn expect_line(&mut self, expected: &str) {
+        let mut line = String::new();
+        BufReader::new(self.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line.trim_end(), expected);
+    }
+
+    pub fn finish(mut self) {
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+pub fn run(command: &mut Command, input: &[u8]) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?} is needed for this test: {error}"));
+    // A program that fails early does not read its input; its output says why.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    output
+}
+
+pub type Pairs = BTreeMap<Vec<u8>, Vec<Vec<u8>>>;
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+/// Reads the portable dump format that both families of tools print.
+pub fn parse_dump(dump: &[u8]) -> Pairs {
+    let text = String::from_utf8(dump.to_vec()).unwrap();
+    let mut lines =
+        text.lines().skip_while(|line| *line != "HEADER=END").skip(1).take_while(|line| *line != "DATA=END");
+    let mut pairs = Pairs::new();
+    while let (Some(key), Some(value)) = (lines.next(), lines.next()) {
+        pairs.entry(unhex(key.trim())).or_default().push(unhex(value.trim()));
+    }
+    pairs
+}
+
+/// Compiles one of the programs of `tests/c`.
+pub fn compile(scratch: &Scratch, name: &str, library: &str) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c").join(name).with_extension("c");
+    let program = scratch.path(name);
+    run(Command::new("gcc").args(["-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).arg(source).arg(library), b"");
+    program
+}
+
+pub fn lmdb_dump(db: &Path) -> Pairs {
+    parse_dump(&run(Command::new("mdb_dump").arg("-n").arg(db), b"").stdout)
+}
