@@ -102,6 +102,7 @@ known! {
     }
     "SCRAM" {
         "scram_iteration_counter" Number "4096" "how often the hash is iterated for passwords stored as plaintext";
+        "scram_min_iterations" Number "4096" "the least number of iterations that a client computes for a server";
         "scram_secret_generate" Flag "no" "whether setting a password stores verifiers for SCRAM";
     }
     "GSSAPI" {

@@ -46,7 +46,8 @@ const MAX_INPUT: usize = 2048;
 const MIN_FIRST: usize = 10;
 /// The random bytes of a nonce.
 const NONCE_BYTES: usize = 24;
-/// The number of iterations unless the option `scram_iteration_counter` says otherwise (RFC 7677 section 4).
+/// The number of iterations that a server asks for, and the least that a client computes, unless options say otherwise
+/// (RFC 7677 section 4).
 const ITERATIONS: u32 = 4096;
 /// A server that asks for more iterations wants to keep the client busy.
 const MAX_ITERATIONS: u32 = 65536;
@@ -503,7 +504,7 @@ impl Kind {
             Some(count) if count <= MAX_ITERATIONS => return count,
             Some(_) => (MAX_ITERATIONS, "more than clients compute"),
         };
-        cx.log(Level::Debug, &format!("{OPTION} \"{value}\" is {why}, using {iterations}"));
+        cx.log(Level::Err, &format!("{OPTION} \"{value}\" is {why}, using {iterations}"));
         iterations
     }
 }
@@ -671,21 +672,19 @@ impl Hello {
     }
 }
 
-/// Few iterations make a proof that is easy to guess passwords with. Servers of old are set to fewer than they should, so
-/// that is a warning, unless the option `scram_minimum_iterations` says how many there must be.
+/// Few iterations make a proof that a false server finds the password of quickly: fewer than the option
+/// `scram_min_iterations` says are refused.
 fn check_iterations(cx: &ClientCx<'_>, iterations: u32) -> Result<()> {
-    const OPTION: &str = "scram_minimum_iterations";
+    const OPTION: &str = "scram_min_iterations";
     let minimum = match cx.option(OPTION) {
-        None => 1,
+        None => ITERATIONS,
         Some(value) => parse_count(value.trim().as_bytes())
             .ok_or_else(|| Error::fail(format!("{OPTION} \"{value}\" is not a number")))?
             .max(1),
     };
     if iterations < minimum {
-        return Err(Error::protocol("iteration-count is too small, refusing to compute"));
-    }
-    if iterations < ITERATIONS {
-        cx.log(Level::Warn, &format!("the server asks for {iterations} iterations only, {ITERATIONS} are the least"));
+        let text = "iteration-count is too small, refusing to compute";
+        return Err(Error::protocol(format!("{text}: the server asks for {iterations}, {OPTION} is {minimum}")));
     }
     Ok(())
 }
