@@ -245,7 +245,7 @@ impl<'a> ServerFirst<'a> {
         let mut fields = fields(input);
         let nonce = match fields.next() {
             Some([b'e', b'=', error @ ..]) => return Err(server_error(error)),
-            _ if input.len() < MIN_FIRST => return Err(kind.invalid()),
+            _ if input.len() < MIN_FIRST || !input.contains(&b',') => return Err(kind.invalid()),
             Some([b'm', b'=', ..]) => return Err(kind.mandatory()),
             field => value_of(field, b'r').ok_or_else(|| kind.bad("Nonce (r=) expected"))?,
         };

@@ -514,7 +514,7 @@ fn challenges_that_the_client_refuses_and_how() {
     let cases = [
         ("", "SCRAM-SHA-256 input expected"),
         ("garbage", "Invalid SCRAM-SHA-256 input"),
-        ("garbage garbage", "Nonce (r=) expected in SCRAM-SHA-256 input"),
+        ("garbage garbage", "Invalid SCRAM-SHA-256 input"),
         ("s=AAAA,r=%abc,i=4096", "Nonce (r=) expected in SCRAM-SHA-256 input"),
         ("m=x,r=%abc,s=AAAA,i=4096", "Unsupported mandatory extension to SCRAM-SHA-256"),
         ("r=%,s=AAAA,i=4096", nonce),
