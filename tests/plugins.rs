@@ -91,6 +91,9 @@ fn the_stock_viewer_shows_our_mechanisms() {
             // Which of them are shown depends on what the viewer has been told of the connection.
             if let (true, Some(block)) = (there, ours.get(&key)) {
                 if let Some(expected) = stock.get(&key) {
+                    // The row digest-http of docs/deviations.md.
+                    let http = if info.name == "DIGEST-MD5" { "|SUPPORTS_HTTP" } else { "" };
+                    let expected = expected.strip_suffix(http).unwrap_or(expected);
                     // What is stored with a password is each library's own affair.
                     assert_eq!(
                         block.replace("setpass: yes", "setpass: no"),
