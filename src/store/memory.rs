@@ -8,10 +8,13 @@ use crate::error::{Code, Error, Result};
 use crate::props::Props;
 use crate::secret::Secret;
 
+/// The values of a user's properties, by name.
+type Properties = HashMap<String, Vec<Secret>>;
+
 /// Users and their properties, by canonical name.
 #[derive(Debug, Default)]
 pub struct Memory {
-    users: RwLock<HashMap<Vec<u8>, HashMap<String, Vec<Secret>>>>,
+    users: RwLock<HashMap<Vec<u8>, Properties>>,
 }
 
 impl Memory {
