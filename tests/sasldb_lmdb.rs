@@ -69,10 +69,14 @@ fn child_process() {
                 }
             });
         }
-        "write-forever" => (0_u32..).for_each(|n| {
-            let value = [b'a' + (n % 26) as u8; 3000];
-            put(&file, &format!("user{}", n % 50), &value);
-        }),
+        "write-forever" => {
+            let mut n = 0_u32;
+            loop {
+                let value = [b'a' + (n % 26) as u8; 3000];
+                put(&file, &format!("user{}", n % 50), &value);
+                n = n.wrapping_add(1);
+            }
+        }
         // Until it fails; says with what, and checks that nothing else is lost.
         "fill" => {
             let error = (0..).find_map(|n| file.put(format!("fill{n}"), REALM, PROPERTY, &[b'f'; 4000]).err()).unwrap();

@@ -46,7 +46,8 @@ const MAX_INPUT: usize = 2048;
 const MIN_FIRST: usize = 10;
 /// The random bytes of a nonce.
 const NONCE_BYTES: usize = 24;
-/// The number of iterations unless the option `scram_iteration_counter` says otherwise (RFC 7677 section 4).
+/// The number of iterations that a server asks for, and the least that a client computes, unless options say otherwise
+/// (RFC 7677 section 4).
 const ITERATIONS: u32 = 4096;
 /// A server that asks for more iterations wants to keep the client busy.
 const MAX_ITERATIONS: u32 = 65536;
@@ -244,7 +245,7 @@ impl<'a> ServerFirst<'a> {
         let mut fields = fields(input);
         let nonce = match fields.next() {
             Some([b'e', b'=', error @ ..]) => return Err(server_error(error)),
-            _ if input.len() < MIN_FIRST => return Err(kind.invalid()),
+            _ if input.len() < MIN_FIRST || !input.contains(&b',') => return Err(kind.invalid()),
             Some([b'm', b'=', ..]) => return Err(kind.mandatory()),
             field => value_of(field, b'r').ok_or_else(|| kind.bad("Nonce (r=) expected"))?,
         };
@@ -503,7 +504,7 @@ impl Kind {
             Some(count) if count <= MAX_ITERATIONS => return count,
             Some(_) => (MAX_ITERATIONS, "more than clients compute"),
         };
-        cx.log(Level::Debug, &format!("{OPTION} \"{value}\" is {why}, using {iterations}"));
+        cx.log(Level::Err, &format!("{OPTION} \"{value}\" is {why}, using {iterations}"));
         iterations
     }
 }

@@ -432,7 +432,7 @@ fn the_option_for_the_iterations() {
         let server = alice().option("scram_iteration_counter", value);
         let challenge = server_says(&SHA1, &server, &[b"n,,n=alice,r=0123456789"]).unwrap();
         assert!(text(&challenge).ends_with(&format!(",i={iterations}")), "{value:?}");
-        assert_eq!(server.last_log().starts_with("5 scram_iteration_counter \""), logged, "{value:?}");
+        assert_eq!(server.last_log().starts_with("1 scram_iteration_counter \""), logged, "{value:?}");
     }
 }
 
@@ -515,7 +515,7 @@ fn challenges_that_the_client_refuses_and_how() {
     let cases = [
         ("", "SCRAM-SHA-256 input expected"),
         ("garbage", "Invalid SCRAM-SHA-256 input"),
-        ("garbage garbage", "Nonce (r=) expected in SCRAM-SHA-256 input"),
+        ("garbage garbage", "Invalid SCRAM-SHA-256 input"),
         ("s=AAAA,r=%abc,i=4096", "Nonce (r=) expected in SCRAM-SHA-256 input"),
         ("m=x,r=%abc,s=AAAA,i=4096", "Unsupported mandatory extension to SCRAM-SHA-256"),
         ("r=%,s=AAAA,i=4096", nonce),

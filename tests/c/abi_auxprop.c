@@ -21,10 +21,11 @@ static int lookup(void *glob, sasl_server_params_t *params, unsigned flags, cons
     }
     return me->status;
 }
+static int quiet;
 static int store(void *glob, sasl_server_params_t *params, struct propctx *ctx, const char *user, unsigned ulen)
 {
     struct store *me = glob;
-    say("  %s store %s ctx %s params %s -> %s", me->name, esc(user, ulen), ctx ? "given" : "NULL", params ? "given" : "NULL", rc(me->store_status));
+    if (!quiet) say("  %s store %s ctx %s params %s -> %s", me->name, esc(user, ulen), ctx ? "given" : "NULL", params ? "given" : "NULL", rc(me->store_status));
     return me->store_status;
 }
 static void freed(void *glob, const sasl_utils_t *utils) { say("  %s freed %s", ((struct store *)glob)->name, utils ? "with utils" : ""); }
@@ -95,7 +96,15 @@ static void storing(void)
     struct propctx *ctx = prop_new(0);
     prop_request(ctx, (const char **)names);
     prop_set(ctx, "userPassword", "x", 1);
+    set_option("auxprop_plugin", NULL);
     say("can store: %s", rc(sasl_auxprop_store(NULL, NULL, NULL)));
+    quiet = 1;
+    set_option("auxprop_plugin", "two");
+    stores[0].store_status = SASL_FAIL;
+    say("can the store that the application chose: %s", rc(sasl_auxprop_store(NULL, NULL, NULL)));
+    stores[0].store_status = SASL_OK;
+    quiet = 0;
+    set_option("auxprop_plugin", "one two");
     say("can this store: %s", rc(sasl_auxprop_store(s, NULL, NULL)));
     say("without user: %s", rc(sasl_auxprop_store(s, ctx, NULL)));
     say("without connection: %s", rc(sasl_auxprop_store(NULL, ctx, "u")));

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 
 use oxisasl::chanbind::ChannelBinding;
+use oxisasl::hooks::{Authorize, ServerHooks};
+use oxisasl::identity::default_proxy_policy;
 use oxisasl::policy::{SecurityProps, SessionFlags};
 use oxisasl::prompt::{Answer, Answers, Prompt, PromptKind};
 use oxisasl::store::memory::Memory;
@@ -12,6 +14,9 @@ use oxisasl::{Client, ClientParams, ClientSession, Result, Secret, Server, Serve
 
 /// A user that the server knows, with the password `secret`.
 pub const ALICE: &str = "alice";
+
+/// A user that the server knows, who has no password.
+pub const BOB: &str = "bob";
 
 /// What a pair of sessions is made from.
 #[derive(Clone)]
@@ -24,6 +29,8 @@ pub struct Setup {
     pub binding: Option<ChannelBinding>,
     /// Properties of alice in the server's store.
     pub stored: Vec<(&'static str, &'static str)>,
+    /// Whether the server lets anybody act as anybody.
+    pub anybody: bool,
 }
 
 impl Default for Setup {
@@ -36,6 +43,7 @@ impl Default for Setup {
             flags: SessionFlags::NONE,
             binding: None,
             stored: vec![("userPassword", "secret")],
+            anybody: false,
         }
     }
 }
@@ -61,6 +69,17 @@ impl Answers for Fixed {
     }
 }
 
+/// The decision of the setup.
+struct Proxies {
+    anybody: bool,
+}
+
+impl ServerHooks for Proxies {
+    fn authorize(&self, request: &Authorize<'_>) -> Result<()> {
+        if self.anybody { Ok(()) } else { default_proxy_policy(request.user, request.authid) }
+    }
+}
+
 /// Both ends of a connection.
 pub struct Pair {
     pub client: ClientSession,
@@ -71,12 +90,13 @@ pub struct Pair {
 
 /// Makes both ends.
 pub fn pair(setup: &Setup) -> Pair {
-    let mut store = Memory::new();
+    let mut store = Memory::new().property(BOB, "mail", "bob@example.com");
     for (name, value) in &setup.stored {
         store = store.property(ALICE, name, value);
     }
     let server = Arc::new(Server::new("test").store(store));
-    let server = server.session(ServerParams::new("test").fqdn("host.example.com").flags(setup.flags)).unwrap();
+    let params = ServerParams::new("test").fqdn("host.example.com").flags(setup.flags);
+    let server = server.session(params.hooks(Proxies { anybody: setup.anybody })).unwrap();
     let answers = Fixed { user: setup.user, authzid: setup.authzid, password: setup.password };
     let client = Arc::new(Client::new());
     let params = ClientParams::new("test", answers).fqdn("host.example.com").flags(setup.flags);
@@ -94,11 +114,15 @@ pub fn pair(setup: &Setup) -> Pair {
 
 /// Runs a whole exchange with one mechanism; the error is that of the side that failed first.
 pub fn exchange(setup: &Setup, mechanism: &str) -> Result<Pair> {
-    let mut pair = pair(setup);
-    let start = pair.client.start(mechanism)?;
+    converse(pair(setup), mechanism, None)
+}
+
+/// Runs a whole exchange out of the mechanisms offered; the server is told the name that the client says, or another.
+pub fn converse(mut pair: Pair, offered: &str, told: Option<&str>) -> Result<Pair> {
+    let start = pair.client.start(offered)?;
     let mut client = start.progress;
     pair.messages.push(client.data().unwrap_or_default().to_vec());
-    let mut server = pair.server.start(&start.mechanism, client.data())?;
+    let mut server = pair.server.start(told.unwrap_or(&start.mechanism), client.data())?;
     while !server.is_done() || !client.is_done() {
         let challenge = server.data().unwrap_or_default().to_vec();
         pair.messages.push(challenge.clone());
@@ -112,6 +136,6 @@ pub fn exchange(setup: &Setup, mechanism: &str) -> Result<Pair> {
         pair.messages.push(response.clone());
         server = pair.server.step(&response)?;
     }
-    assert!(client.is_done() && server.is_done(), "{mechanism}: one side is not done");
+    assert!(client.is_done() && server.is_done(), "{offered}: one side is not done");
     Ok(pair)
 }

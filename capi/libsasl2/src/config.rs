@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use oxisasl::config::ConfigFile;
 use oxisasl::log::Level;
-use oxisasl::{Result, syslog};
+use oxisasl::{Error, syslog};
 use oxisasl_capi_common::{arg, export};
 
 use crate::abi::{CONTINUE, OK};
@@ -32,22 +32,9 @@ export! {
     pub fn sasl_config_init(filename: *const c_char) -> c_int {
         // SAFETY: by this function's contract.
         let name = unsafe { arg::optional_text(filename) };
-        let read = name.map_or(Ok(None), |name| read(Path::new(OsStr::from_bytes(name))));
-        match read {
-            Ok(Some(table)) => {
-                set(Some(table));
-                OK
-            }
-            Ok(None) => {
-                set(None);
-                CONTINUE
-            }
-            Err((before, error)) => {
-                syslog::write(Level::Err, &error.to_string());
-                set(before);
-                error.code().number()
-            }
-        }
+        let (table, status) = name.map_or((None, CONTINUE), |name| read(Path::new(OsStr::from_bytes(name))));
+        set(table);
+        status
     }
 
     /// Forgets the configuration file.
@@ -67,14 +54,25 @@ export! {
     }
 }
 
-/// Reads a file. With an error comes what stands before the line that has it.
-fn read(path: &Path) -> Result<Option<ConfigFile>, (Option<ConfigFile>, oxisasl::Error)> {
-    let Some(text) = ConfigFile::read_text(path).map_err(|error| (None, error))? else { return Ok(None) };
-    ConfigFile::parse(path, &text).map(Some).map_err(|error| {
-        let lines = text.split_inclusive(|byte| *byte == b'\n').take(error.line.saturating_sub(1));
-        let before = lines.collect::<Vec<_>>().concat();
-        (ConfigFile::parse(path, &before).ok(), error.into())
-    })
+/// Reads a file, and tells how that went. Of a file with a line that cannot be understood, what stands before it counts.
+fn read(path: &Path) -> (Option<ConfigFile>, c_int) {
+    let refused = |error: &Error| {
+        syslog::write(Level::Err, &error.to_string());
+        error.code().number()
+    };
+    let text = match ConfigFile::read_text(path) {
+        Ok(Some(text)) => text,
+        Ok(None) => return (None, CONTINUE),
+        Err(error) => return (None, refused(&error)),
+    };
+    match ConfigFile::parse(path, &text) {
+        Ok(table) => (Some(table), OK),
+        Err(error) => {
+            let lines = text.split_inclusive(|byte| *byte == b'\n').take(error.line.saturating_sub(1));
+            let before = ConfigFile::parse(path, &lines.collect::<Vec<_>>().concat()).ok();
+            (before, refused(&error.into()))
+        }
+    }
 }
 
 fn set(table: Option<ConfigFile>) {
