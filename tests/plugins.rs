@@ -1,6 +1,6 @@
 //! Plugins that are written in C against `saslplug.h`, in our library: the stock ones, toys and liars.
 //!
-//! `tests/c/stock_plugins.c`, `abi_toy.c`, `abi_canon.c` and `abi_auxprop.c` compare what they do with the stock library
+//! `tests/c/abi_plugins.c`, `abi_toy.c`, `abi_canon.c` and `abi_auxprop.c` compare what they do with the stock library
 //! (`tests/c_abi`); here memory is watched, and what plugins may not get away with.
 
 #[path = "support/cc.rs"]
@@ -70,7 +70,7 @@ fn stores_and_canonicalisers_use_memory_well() {
 /// The stock plugins leak what OpenSSL's providers have, so that is not looked at.
 #[test]
 fn the_stock_plugins_use_memory_well() {
-    if let Some(output) = run("stock_plugins", MEMORY) {
+    if let Some(output) = run("abi_plugins", MEMORY) {
         assert!(!output.contains("DIFFERENT"), "{output}");
     }
 }
