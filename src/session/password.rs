@@ -204,7 +204,10 @@ impl ServerSession {
         }
         match self.hooks.set_password(user, change, &self.props) {
             None => {}
-            Some(Ok(())) => stored = true,
+            Some(Ok(())) => {
+                stored = true;
+                self.write_log(Level::Note, &format!("setpass callback succeeded for {name}"));
+            }
             Some(Err(error)) => {
                 self.write_log(Level::Err, &format!("setpass callback failed for {name}: {error}"));
                 result = Err(error);

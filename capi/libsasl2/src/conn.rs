@@ -172,15 +172,6 @@ impl Conn {
         [self.own, self.global]
     }
 
-    /// Puts a text in the place of the error detail.
-    pub fn set_detail(&self, text: String) {
-        match self.session() {
-            Some(Session::Server(session)) => session.set_error_detail(text),
-            Some(Session::Client(session)) => session.set_error_detail(text),
-            None => {}
-        }
-    }
-
     /// The application's log, if it has one.
     pub fn callback_log(&self) -> Option<&CallbackLog> {
         self.log.as_ref()
