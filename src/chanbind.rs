@@ -21,3 +21,26 @@ pub enum BindingFlag<'a> {
     /// `p=NAME`: the client uses the binding of this name.
     Used(&'a str),
 }
+
+/// The name of a channel binding as a GS2 header has it (`cb-name`, RFC 5801 section 4). `None` when a character is not
+/// legal there, or there is none at all.
+#[must_use]
+pub fn binding_name(name: &[u8]) -> Option<&str> {
+    let legal = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    str::from_utf8(name).ok().filter(|_| !name.is_empty() && name.iter().all(legal))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_letters_digits_dots_and_hyphens() {
+        for name in ["tls-unique", "tls-server-end-point", "a.b-3", "X"] {
+            assert_eq!(binding_name(name.as_bytes()), Some(name));
+        }
+        for name in [&b""[..], b"tls_unique", b"a b", b"a,b", b"a=b", b"\xe9", "\u{e9}".as_bytes(), b"a\0"] {
+            assert_eq!(binding_name(name), None, "{name:?}");
+        }
+    }
+}

@@ -192,6 +192,14 @@ impl ConfigFile {
     /// [`Code::ConfigErr`] when it cannot be read, is longer than 1 MiB or cannot be understood. To go on without it
     /// would be to go on without the restrictions that it may hold.
     pub fn read(path: &Path) -> Result<Option<Self>> {
+        Ok(Self::read_text(path)?.map(|text| Self::parse(path, &text)).transpose()?)
+    }
+
+    /// Reads the text of a file, to be [parsed](Self::parse). `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Code::ConfigErr`] when it cannot be read or is longer than 1 MiB.
+    pub fn read_text(path: &Path) -> Result<Option<Vec<u8>>> {
         let failed = |what: &dyn fmt::Display| {
             Err(Error::new(Code::ConfigErr, format!("cannot read the configuration file {}: {what}", path.display())))
         };
@@ -202,7 +210,7 @@ impl ConfigFile {
             }
             Err(error) => failed(&error),
             Ok(_) if text.len() as u64 > FILE_MAX => failed(&"it is longer than 1 MiB"),
-            Ok(_) => Ok(Some(Self::parse(path, &text)?)),
+            Ok(_) => Ok(Some(text)),
         }
     }
 

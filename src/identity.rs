@@ -58,6 +58,11 @@ pub trait CanonUser: Send + Sync {
     /// The name that the option gives.
     fn name(&self) -> &str;
 
+    /// Whether the option means this one.
+    fn is_named(&self, name: &str) -> bool {
+        self.name() == name
+    }
+
     /// The canonical form of a name that a server got.
     ///
     /// # Errors

@@ -201,6 +201,8 @@ pub enum Refusal {
     NotOffered,
     /// There is no such mechanism here.
     Unknown,
+    /// It needs a secret facility that no server provides any more.
+    NeedsSecret,
     /// It cannot work here, for the reason given.
     Unavailable(String),
 }
@@ -225,6 +227,7 @@ impl Refusal {
             }
             Refusal::SecurityFlags(_) => format!("{self} (mechanism {mechanism})"),
             Refusal::Unknown => format!("Couldn't find mech {mechanism}"),
+            Refusal::NeedsSecret => format!("mech {mechanism} {self}"),
             other => format!("mechanism {mechanism} refused: {other}"),
         };
         Error::new(self.code(), text)
@@ -246,6 +249,7 @@ impl fmt::Display for Refusal {
             Refusal::NotListed(option) => write!(f, "not in {option}"),
             Refusal::NotOffered => f.write_str("the other side does not offer it"),
             Refusal::Unknown => f.write_str("no such mechanism here"),
+            Refusal::NeedsSecret => f.write_str("requires unprovided secret facility"),
             Refusal::Unavailable(reason) => f.write_str(reason),
         }
     }

@@ -145,7 +145,7 @@ impl Server {
     }
 
     pub(crate) fn canon_user(&self, name: &str) -> Result<&dyn CanonUser> {
-        let found = self.canon_users.iter().map(Arc::as_ref).find(|canon| canon.name() == name);
+        let found = self.canon_users.iter().map(Arc::as_ref).find(|canon| canon.is_named(name));
         found.ok_or_else(|| Error::new(Code::NoMech, format!("desired canon_user plugin {name} not found")))
     }
 

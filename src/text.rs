@@ -57,6 +57,34 @@ pub fn utf8verify(text: &[u8]) -> bool {
     true
 }
 
+/// Appends a name as a GS2 header and SCRAM have it (`saslname`, RFC 5801 section 4): its commas and equals signs escaped.
+pub fn escape_name(name: &[u8], out: &mut Vec<u8>) {
+    for byte in name {
+        match byte {
+            b',' => out.extend_from_slice(b"=2C"),
+            b'=' => out.extend_from_slice(b"=3D"),
+            _ => out.push(*byte),
+        }
+    }
+}
+
+/// The name that [`escape_name`] wrote. `None` for any other escape, and for what is not UTF-8.
+#[must_use]
+pub fn unescape_name(text: &[u8]) -> Option<Vec<u8>> {
+    let mut pieces = text.split(|byte| *byte == b'=');
+    let mut name = pieces.next()?.to_vec();
+    for piece in pieces {
+        let (byte, rest) = match piece {
+            [b'2', b'C', rest @ ..] => (b',', rest),
+            [b'3', b'D', rest @ ..] => (b'=', rest),
+            _ => return None,
+        };
+        name.push(byte);
+        name.extend_from_slice(rest);
+    }
+    str::from_utf8(&name).is_ok().then_some(name)
+}
+
 /// Appends a quoted string (RFC 2831 section 7.2): in double quotes, with a backslash before each `"` and `\`.
 pub fn quote(text: &[u8], out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
@@ -155,6 +183,19 @@ mod tests {
         assert!(utf8verify(b""));
         assert!(utf8verify(b"a\0b"));
         assert!(!utf8verify(b"a\0\xff"));
+    }
+
+    #[test]
+    fn escapes_of_names_are_undone() {
+        for (name, escaped) in [("", ""), ("a,b", "a=2Cb"), ("=", "=3D"), ("=2C,", "=3D2C=2C"), ("\u{e9}", "\u{e9}")] {
+            let mut out = Vec::new();
+            escape_name(name.as_bytes(), &mut out);
+            assert_eq!(out, escaped.as_bytes());
+            assert_eq!(unescape_name(&out).as_deref(), Some(name.as_bytes()));
+        }
+        for wrong in [&b"="[..], b"a=", b"=2", b"=2c", b"=3d", b"=41", b"==2C", b"a\xff", b"\xc3=2C\xa9"] {
+            assert_eq!(unescape_name(wrong), None, "{wrong:?}");
+        }
     }
 
     #[test]

@@ -19,7 +19,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "-fuse-ld=lld".to_owned(),
         "-Wl,-soname,libsasl2.so.2".to_owned(),
         format!("-Wl,--version-script={}", script.display()),
-        "-Wl,--undefined-version".to_owned(),
     ] {
         println!("cargo::rustc-link-arg-cdylib={argument}");
     }

@@ -98,10 +98,12 @@ known! {
         "ldapdb_canon_attr" Text "" "the attribute that holds a user's canonical name";
     }
     "DIGEST-MD5" {
+        "digest_weak_ciphers" Flag "yes" "whether the ciphers rc4-40, rc4-56 and des may be used";
         "reauth_timeout" Number "0" "for how many minutes a client may authenticate again in one step";
     }
     "SCRAM" {
         "scram_iteration_counter" Number "4096" "how often the hash is iterated for passwords stored as plaintext";
+        "scram_minimum_iterations" Number "4096" "how many iterations a server must ask a client for, at least";
         "scram_secret_generate" Flag "no" "whether setting a password stores verifiers for SCRAM";
     }
     "GSSAPI" {

@@ -188,10 +188,16 @@ impl HmacMd5State {
         Md5 { state: self.inner, length: BLOCK as u64, buffer: [0; BLOCK] }
     }
 
+    /// The outer hash with the key already in it, which takes the digest of the inner one.
+    #[must_use]
+    pub fn begin_outer(&self) -> Md5 {
+        Md5 { state: self.outer, length: BLOCK as u64, buffer: [0; BLOCK] }
+    }
+
     /// The HMAC of what was put into the hash that [`Self::begin`] gave.
     #[must_use]
     pub fn end(&self, mut inner: Md5) -> [u8; MD5_LEN] {
-        let mut outer = Md5 { state: self.outer, length: BLOCK as u64, buffer: [0; BLOCK] };
+        let mut outer = self.begin_outer();
         outer.update(&inner.finish());
         outer.finish()
     }

@@ -83,7 +83,7 @@ pub struct Facts<'a> {
 }
 
 /// A mechanism: a unit struct of one of the files here, a user's own, or a loaded plugin.
-pub trait Mechanism: Send + Sync {
+pub trait Mechanism: Any + Send + Sync {
     /// What is known about it.
     fn info(&self) -> &MechInfo;
 
@@ -121,6 +121,14 @@ pub trait Mechanism: Send + Sync {
 
 /// The server of one exchange. After an error, or when it is done, it is dropped and never stepped again.
 pub trait ServerMech: Send {
+    /// Called once, before the first step, when the client has named the mechanism.
+    ///
+    /// # Errors
+    /// Why the exchange cannot begin.
+    fn begin(&mut self, _cx: &ServerCx<'_>) -> Result<()> {
+        Ok(())
+    }
+
     /// Takes the client's message; the first is empty when the client has not spoken yet.
     ///
     /// # Errors
@@ -155,6 +163,14 @@ impl From<Authenticated> for Step {
 
 /// The client of one exchange. After an error other than [`Code::Interact`], or when it is done, it is dropped.
 pub trait ClientMech: Send {
+    /// Called once, before the first step, when the mechanism has been chosen.
+    ///
+    /// # Errors
+    /// Why the exchange cannot begin.
+    fn begin(&mut self, _cx: &ClientCx<'_>) -> Result<()> {
+        Ok(())
+    }
+
     /// Takes the server's message; there is none before the client has spoken first.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::{ClientMech, ClientStep, MechInfo, Mechanism, NAME_AND_PASSWORD, Outcome, ServerMech, Step};
 use crate::b64;
-use crate::chanbind::BindingFlag;
+use crate::chanbind::{BindingFlag, binding_name};
 use crate::config::is_yes;
 use crate::crypto::{Digest, Hash, ScramKeys, ScramVerifier, salted_password, scram_proof};
 use crate::ctx::{BindingChoice, ClientCx, ServerCx};
@@ -20,7 +20,7 @@ use crate::log::Level;
 use crate::policy::{Features, SecurityFlags};
 use crate::rng;
 use crate::secret::Secret;
-use crate::text::saslprep;
+use crate::text::{escape_name, saslprep, unescape_name};
 
 /// One of the mechanisms.
 #[derive(Debug)]
@@ -117,6 +117,10 @@ impl Kind {
         Error::protocol(format!("Invalid {} input", self.name))
     }
 
+    fn mandatory(self) -> Error {
+        Error::protocol(format!("Unsupported mandatory extension to {}", self.name))
+    }
+
     fn check_input(self, input: &[u8], limit: &str) -> Result<()> {
         if input.is_empty() {
             return Err(Error::protocol(format!("{} input expected", self.name)));
@@ -133,7 +137,7 @@ impl Kind {
     /// Extensions may be ignored, except `m=`, which says that this one may not (section 5.1).
     fn check_extension(self, field: &[u8]) -> Result<()> {
         match field {
-            [b'm', b'=', ..] => Err(Error::protocol(format!("Unsupported mandatory extension to {}", self.name))),
+            [b'm', b'=', ..] => Err(self.mandatory()),
             [name, b'=', value @ ..]
                 if name.is_ascii_alphabetic() && !value.is_empty() && str::from_utf8(value).is_ok() =>
             {
@@ -163,45 +167,10 @@ fn value_of(field: Option<&[u8]>, name: u8) -> Option<&[u8]> {
     }
 }
 
-/// A number without a sign. `Err(true)` when it is one that is too long.
-fn parse_count(digits: &[u8]) -> Result<u32, bool> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(false);
-    }
-    str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).ok_or(true)
-}
-
-/// A name with its commas and equals signs escaped.
-fn escape_name(name: &[u8], out: &mut Vec<u8>) {
-    for byte in name {
-        match byte {
-            b',' => out.extend_from_slice(b"=2C"),
-            b'=' => out.extend_from_slice(b"=3D"),
-            _ => out.push(*byte),
-        }
-    }
-}
-
-/// A name without its escapes, which must be UTF-8.
-fn unescape_name(text: &[u8]) -> Option<Vec<u8>> {
-    let mut pieces = text.split(|byte| *byte == b'=');
-    let mut name = pieces.next()?.to_vec();
-    for piece in pieces {
-        let (byte, rest) = match piece {
-            [b'2', b'C', rest @ ..] => (b',', rest),
-            [b'3', b'D', rest @ ..] => (b'=', rest),
-            _ => return None,
-        };
-        name.push(byte);
-        name.extend_from_slice(rest);
-    }
-    str::from_utf8(&name).is_ok().then_some(name)
-}
-
-/// The name of a channel binding (`cb-name`).
-fn binding_name(name: &[u8]) -> Option<&str> {
-    let legal = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
-    str::from_utf8(name).ok().filter(|_| !name.is_empty() && name.iter().all(legal))
+/// A number without a sign; the greatest one for all that are too long.
+fn parse_count(digits: &[u8]) -> Option<u32> {
+    let digits = str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    if digits.is_empty() { None } else { Some(digits.parse().unwrap_or(u32::MAX)) }
 }
 
 /// `client-first-message`.
@@ -227,10 +196,10 @@ impl<'a> ClientFirst<'a> {
         let flag = match flag_field {
             b"n" => BindingFlag::Unsupported,
             b"y" => BindingFlag::ServerLacksIt,
-            [b'p', b'=', name @ ..] => {
-                let name = binding_name(name).ok_or_else(|| kind.bad("Invalid channel binding name"))?;
-                BindingFlag::Used(name)
-            }
+            [b'p', b'=', name @ ..] => match binding_name(name) {
+                None => return Err(kind.bad("Invalid channel binding name")),
+                Some(name) => BindingFlag::Used(name),
+            },
             [b'p', ..] => return Err(kind.bad("The initial 'p' needs to be followed by '='")),
             [b'n' | b'y', ..] => return Err(kind.bad("',' expected")),
             _ => {
@@ -242,16 +211,16 @@ impl<'a> ClientFirst<'a> {
         let authzid = match authzid_field {
             // The grammar has no empty name here, but some clients send one where they mean none.
             b"" | b"a=" => None,
-            [b'a', b'=', name @ ..] => {
-                let name = unescape_name(name).ok_or_else(|| kind.bad("Invalid authorization identity encoding"))?;
-                Some(name)
-            }
+            [b'a', b'=', name @ ..] => match unescape_name(name) {
+                None => return Err(kind.bad("Invalid authorization identity encoding")),
+                name => name,
+            },
             _ => return Err(kind.bad("',' expected")),
         };
         let split = flag_field.len() + authzid_field.len() + 2;
         let (header, bare) = input.split_at_checked(split).ok_or_else(|| kind.bad("',' expected"))?;
         let user = match fields.next() {
-            Some(field @ [b'm', b'=', ..]) => return Err(kind.check_extension(field).err().unwrap_or(kind.invalid())),
+            Some([b'm', b'=', ..]) => return Err(kind.mandatory()),
             field => value_of(field, b'n').ok_or_else(|| kind.bad("Username (n=) expected"))?,
         };
         let user = unescape_name(user).ok_or_else(|| kind.bad("Invalid username encoding"))?;
@@ -276,7 +245,7 @@ impl<'a> ServerFirst<'a> {
         let nonce = match fields.next() {
             Some([b'e', b'=', error @ ..]) => return Err(server_error(error)),
             _ if input.len() < MIN_FIRST => return Err(kind.invalid()),
-            Some(field @ [b'm', b'=', ..]) => return Err(kind.check_extension(field).err().unwrap_or(kind.invalid())),
+            Some([b'm', b'=', ..]) => return Err(kind.mandatory()),
             field => value_of(field, b'r').ok_or_else(|| kind.bad("Nonce (r=) expected"))?,
         };
         kind.check_nonce(nonce)?;
@@ -287,11 +256,10 @@ impl<'a> ServerFirst<'a> {
         }
         let count = value_of(fields.next(), b'i');
         let count = count.ok_or_else(|| kind.bad("iteration-count expected after the salt"))?;
-        let iterations = match parse_count(count) {
-            Ok(count) if count <= MAX_ITERATIONS => count,
-            Ok(_) | Err(true) => return Err(Error::protocol("iteration-count is too big, refusing to compute")),
-            Err(false) => return Err(kind.bad("Invalid iteration-count")),
-        };
+        let iterations = parse_count(count).ok_or_else(|| kind.bad("Invalid iteration-count"))?;
+        if iterations > MAX_ITERATIONS {
+            return Err(Error::protocol("iteration-count is too big, refusing to compute"));
+        }
         fields.try_for_each(|field| kind.check_extension(field))?;
         Ok(ServerFirst { nonce, salt, iterations })
     }
@@ -468,18 +436,23 @@ fn look_up(kind: Kind, cx: &ServerCx<'_>, user: &[u8], authzid: Option<&[u8]>) -
     };
     cx.props().erase(PASSWORD);
     cx.props().erase(VERIFIERS);
-    let known = if found? { kind.known(cx, password, &verifiers)? } else { kind.unknown(cx)? };
+    let known = if found? {
+        kind.known(cx, user, password, &verifiers)?
+    } else {
+        cx.log(Level::Debug, "user not found, going on with a made-up salt");
+        kind.made_up(cx, user, Error::new(Code::NoUser, MISMATCH))?
+    };
     let no_authzid = (!authzid_found?).then(|| Error::new(Code::NoUser, AS_AUTHZID));
     Ok((known, no_authzid))
 }
 
 impl Kind {
-    fn known(self, cx: &ServerCx<'_>, password: Option<Secret>, verifiers: &[Secret]) -> Result<Known> {
+    fn known(self, cx: &ServerCx<'_>, user: &[u8], password: Option<Secret>, verifiers: &[Secret]) -> Result<Known> {
         if let Some(password) = password {
             if password.expose().is_empty() {
-                return self.made_up(cx, Error::fail("empty secret"));
+                return self.made_up(cx, user, Error::fail("empty secret"));
             }
-            let salt = self.salt(cx)?;
+            let salt = self.salt(cx, user)?;
             let iterations = self.iterations(cx);
             let mut keys = vec![ScramKeys::derive(self.hash, password.expose(), &salt, iterations)];
             let prepared = prepared_password(&password);
@@ -497,18 +470,13 @@ impl Kind {
             [] => cx.log(Level::Fail, "no secret in database"),
             _ => cx.log(Level::Fail, &format!("No valid {} secret found", self.name)),
         }
-        self.made_up(cx, cx.no_secret().in_context(MISMATCH))
-    }
-
-    fn unknown(self, cx: &ServerCx<'_>) -> Result<Known> {
-        cx.log(Level::Debug, "user not found, going on with a made-up salt");
-        self.made_up(cx, Error::new(Code::NoUser, MISMATCH))
+        self.made_up(cx, user, cx.no_secret().in_context(MISMATCH))
     }
 
     /// What a user without a secret is told and compared with, in the form that secrets have here: a password, or where
     /// the option `scram_secret_generate` makes verifiers, one of these.
-    fn made_up(self, cx: &ServerCx<'_>, refusal: Error) -> Result<Known> {
-        let mut salt = self.salt(cx)?;
+    fn made_up(self, cx: &ServerCx<'_>, user: &[u8], refusal: Error) -> Result<Known> {
+        let mut salt = self.salt(cx, user)?;
         let iterations = self.iterations(cx);
         let keys = if cx.option("scram_secret_generate").is_some_and(|value| is_yes(&value)) {
             salt.truncate(VERIFIER_SALT);
@@ -522,8 +490,8 @@ impl Kind {
 
     /// The salt of a user whose password is stored as it is, or who is not there: always the same, since otherwise asking
     /// twice would tell one from the other.
-    fn salt(self, cx: &ServerCx<'_>) -> Result<Vec<u8>> {
-        let user = cx.identity().authid.unwrap_or_default();
+    fn salt(self, cx: &ServerCx<'_>, user: &[u8]) -> Result<Vec<u8>> {
+        let user = cx.identity().authid.unwrap_or_else(|| user.to_vec());
         Ok(self.hash.hmac(rng::process_key()?, &[b"salt", self.name.as_bytes(), b"\0", &user]).as_ref().to_vec())
     }
 
@@ -531,9 +499,9 @@ impl Kind {
         const OPTION: &str = "scram_iteration_counter";
         let Some(value) = cx.option(OPTION) else { return ITERATIONS };
         let (iterations, why) = match parse_count(value.trim().as_bytes()) {
-            Ok(0) | Err(false) => (ITERATIONS, "not a positive number"),
-            Ok(count) if count <= MAX_ITERATIONS => return count,
-            Ok(_) | Err(true) => (MAX_ITERATIONS, "more than clients compute"),
+            None | Some(0) => (ITERATIONS, "not a positive number"),
+            Some(count) if count <= MAX_ITERATIONS => return count,
+            Some(_) => (MAX_ITERATIONS, "more than clients compute"),
         };
         cx.log(Level::Debug, &format!("{OPTION} \"{value}\" is {why}, using {iterations}"));
         iterations
@@ -703,14 +671,14 @@ impl Hello {
     }
 }
 
-/// Few iterations make a proof that is easy to guess passwords with. Servers of old are set to fewer than they should, so
-/// that is a warning, unless the option `scram_minimum_iterations` says how many there must be.
+/// Few iterations make a proof that is easy to guess passwords with, so a server that asks for them is refused (RFC 7677
+/// section 4). The option `scram_minimum_iterations` lets in those that are set to fewer, with a warning.
 fn check_iterations(cx: &ClientCx<'_>, iterations: u32) -> Result<()> {
     const OPTION: &str = "scram_minimum_iterations";
     let minimum = match cx.option(OPTION) {
-        None => 1,
+        None => ITERATIONS,
         Some(value) => parse_count(value.trim().as_bytes())
-            .map_err(|_| Error::fail(format!("{OPTION} \"{value}\" is not a number")))?
+            .ok_or_else(|| Error::fail(format!("{OPTION} \"{value}\" is not a number")))?
             .max(1),
     };
     if iterations < minimum {

@@ -130,6 +130,14 @@ impl ClientSession {
         self.fqdn.as_deref()
     }
 
+    /// The host name of the machine that the client runs on, with its domain.
+    ///
+    /// # Errors
+    /// When the system does not tell it.
+    pub fn own_fqdn(&self) -> Result<String> {
+        crate::sys::host::fqdn()
+    }
+
     /// The application's own decisions.
     #[must_use]
     pub fn hooks(&self) -> &dyn ClientHooks {
@@ -315,7 +323,7 @@ impl ClientSession {
                 refused.push((name.clone(), Refusal::NotOffered));
                 continue;
             }
-            let Some(client) = mechanism.client() else { continue };
+            let Some(mut client) = mechanism.client() else { continue };
             if let Err(refusal) = self.admit(&**mechanism, must_bind) {
                 refused.push((name.clone(), refusal));
                 continue;
@@ -327,6 +335,7 @@ impl ClientSession {
                 _ => BindingChoice::None,
             });
             *self.common.mechanism.borrow_mut() = Some(mechanism.clone());
+            client.begin(&ClientCx::new(self))?;
             return Ok(client);
         }
         Err(self.no_worthy(offered, &tokens, &refused))
@@ -382,7 +391,7 @@ impl ClientSession {
         self.exchange.replace(Exchange::Idle);
         self.asking.set(false);
         self.common.note_error(&error);
-        if !error.detail().is_empty() {
+        if !error.detail().is_empty() && !error.is_told() {
             self.write_log(level, error.detail());
         }
         Err(error)

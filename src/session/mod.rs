@@ -108,7 +108,8 @@ impl Common {
     fn begin(&self) {
         *self.identity.borrow_mut() = Identity::default();
         *self.mechanism.borrow_mut() = None;
-        *self.layer.borrow_mut() = None;
+        // What is dropped may be a plugin's: not while anything is borrowed.
+        drop(self.layer.take());
         self.ssf.set(0);
         self.max_input.set(0);
         self.clear_error();
@@ -122,7 +123,7 @@ impl Common {
             }
             None => self.max_input.set(self.security.get().max_buf),
         }
-        *self.layer.borrow_mut() = layer;
+        drop(self.layer.replace(layer));
     }
 
     fn take_name(&self, name: Vec<u8>, flags: CanonFlags) {
@@ -146,7 +147,9 @@ impl Common {
 
     /// Keeps an error for [`error_detail`](Self::error_detail).
     fn note_error(&self, error: &Error) {
-        *self.last_error.borrow_mut() = LastError { code: Some(error.code()), text: error.detail().to_owned() };
+        // A plugin may answer anything; a number that is not an error's says nothing.
+        let code = Some(error.code()).filter(|code| code.number() < 0);
+        *self.last_error.borrow_mut() = LastError { code, text: error.detail().to_owned() };
     }
 
     fn set_detail(&self, text: String) {
@@ -179,6 +182,9 @@ impl Common {
             ));
         }
         let Some(mut layer) = self.layer.borrow_mut().take() else {
+            if self.ssf.get() > 0 {
+                return Err(Error::fail("the security layer is in use"));
+            }
             chunks.iter().for_each(|chunk| out.extend_from_slice(chunk));
             return Ok(());
         };
@@ -205,6 +211,9 @@ impl Common {
             ));
         }
         let Some(mut layer) = self.layer.borrow_mut().take() else {
+            if self.ssf.get() > 0 {
+                return Err(Error::fail("the security layer is in use"));
+            }
             if input.len() > max_buf as usize {
                 return Err(Error::new(Code::BufOver, "input too large for default sasl_decode"));
             }
@@ -345,6 +354,12 @@ macro_rules! common_methods {
             self.common.max_input.get()
         }
 
+        /// The least important lines that the log is to have; none without any.
+        #[must_use]
+        pub fn log_level(&self) -> Option<Level> {
+            self.common.log_level
+        }
+
         /// What the application said about its protocol.
         #[must_use]
         pub fn flags(&self) -> SessionFlags {
@@ -394,6 +409,12 @@ macro_rules! common_methods {
         #[must_use]
         pub fn binding_of(&self, name: &str) -> Option<ChannelBinding> {
             self.common.binding(Some(name))
+        }
+
+        /// Ends what is under way: the exchange, and the security layer.
+        pub fn end(&self) {
+            drop(self.exchange.replace(Exchange::Idle));
+            self.common.begin();
         }
 
         /// Keeps an error as the last error.

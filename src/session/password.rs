@@ -137,6 +137,19 @@ impl ServerSession {
         store::can_store(&self.server.stores, &self.store_cx(&options, realm.as_deref())).is_ok().then_some(transition)
     }
 
+    /// Stores the secrets of the authenticated user, whose password a mechanism has seen, if the option `auto_transition`
+    /// asks for it.
+    ///
+    /// # Errors
+    /// [`Code::NotDone`] while the user is not known.
+    pub fn keep_password(&self, password: &Secret) -> Result<()> {
+        let user = self.authid().ok_or_else(|| Error::new(Code::NotDone, "the user name is not known yet"))?;
+        if let Some(transition) = self.transition() {
+            self.do_transition(transition, &user, password);
+        }
+        Ok(())
+    }
+
     fn do_transition(&self, transition: Transition, user: &[u8], password: &Secret) {
         let name = String::from_utf8_lossy(user);
         self.write_log(Level::Note, &format!("transitioning user {name} to auxprop database"));

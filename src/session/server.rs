@@ -282,7 +282,7 @@ impl ServerSession {
             return Err(Refusal::SecurityFlags(missing));
         }
         if features.contains(Features::NEEDS_GETSECRET) {
-            return Err(Refusal::Unavailable("it requires unprovided secret facility".into()));
+            return Err(Refusal::NeedsSecret);
         }
         Ok(())
     }
@@ -302,9 +302,12 @@ impl ServerSession {
             Err(error) => return self.fail(error, Level::Fail),
         };
         *self.common.mechanism.borrow_mut() = Some(mech.clone());
-        let Some(instance) = mech.server() else {
+        let Some(mut instance) = mech.server() else {
             return self.fail(Refusal::Unknown.into_error(mechanism), Level::Fail);
         };
+        if let Err(error) = instance.begin(&ServerCx::new(self)) {
+            return self.fail(error, Level::Fail);
+        }
         match initial {
             Some(_) if features.contains(Features::SERVER_FIRST) => {
                 self.fail(Error::protocol("Remote sent first but mech does not allow it."), Level::Fail)
@@ -369,6 +372,11 @@ impl ServerSession {
                 Ok(Progress::Continue(Some(challenge)))
             }
             Ok(Step::Done(outcome)) => self.finish(outcome),
+            // Only a plugin does this; whoever asked it may go on.
+            Err(error) if error.code() == Code::Interact => {
+                self.exchange.replace(Exchange::Running(mech));
+                Err(error)
+            }
             Err(error) => self.fail(error, Level::Fail),
         }
     }
@@ -414,7 +422,7 @@ impl ServerSession {
     fn fail<T>(&self, error: Error, level: Level) -> Result<T> {
         self.exchange.replace(Exchange::Idle);
         self.common.note_error(&error);
-        if !error.detail().is_empty() {
+        if !error.detail().is_empty() && !error.is_told() {
             self.write_log(level, error.detail());
         }
         Err(error)

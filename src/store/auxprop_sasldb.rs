@@ -98,7 +98,8 @@ impl AuxProp for Sasldb {
     fn store(&self, cx: &StoreCx<'_>, user: &[u8], changes: &[Change<'_>]) -> Result<()> {
         let (name, realm) = key(cx, user);
         let file = self.file(cx.options);
-        for change in changes {
+        // A name with a `*` was requested for a look-up; the database knows users by one name only.
+        for change in changes.iter().filter(|change| !change.name.starts_with('*')) {
             logged(
                 cx,
                 match change.values.first() {
@@ -108,5 +109,36 @@ impl AuxProp for Sasldb {
             )?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::log::NoLog;
+    use crate::secret::Secret;
+
+    #[test]
+    fn a_star_is_no_part_of_a_name() {
+        let directory = std::env::temp_dir().join(format!("oxisasl-auxprop-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("db");
+        let options = [("sasldb_path", path.to_str().unwrap())];
+        let cx = StoreCx { service: "x", fqdn: "h.example", realm: None, options: &options, log: &NoLog, host: &() };
+        let store = Sasldb::new();
+        let values = [Secret::from("value")];
+        let set = |name| [Change { name, values: &values }];
+        store.store(&cx, b"user", &set("*mail")).unwrap();
+        assert_eq!(store.lookup(&cx, b"user", LookupFlags::default(), &Props::new()).unwrap_err().code(), Code::NoUser);
+        store.store(&cx, b"user", &set("userPassword")).unwrap();
+        store.store(&cx, b"user", &[Change { name: "*", values: &[] }]).unwrap();
+        let props = Props::new();
+        props.request(["*userPassword", "**mail", "*mail"]);
+        store.lookup(&cx, b"user", LookupFlags::default(), &props).unwrap();
+        assert_eq!(props.first("*userPassword").unwrap().expose(), b"value");
+        assert!(props.first("**mail").is_none() && props.first("*mail").is_none());
+        fs::remove_dir_all(&directory).unwrap();
     }
 }

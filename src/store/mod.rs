@@ -84,7 +84,7 @@ pub struct Change<'a> {
 }
 
 /// A store of users' properties. Implement it over whatever holds them.
-pub trait AuxProp: Send + Sync {
+pub trait AuxProp: Any + Send + Sync {
     /// The name that the option `auxprop_plugin` gives.
     fn name(&self) -> &str;
 
@@ -111,7 +111,7 @@ pub trait AuxProp: Send + Sync {
     }
 }
 
-/// The stores that the option `auxprop_plugin` selects, in its order; all of them without it.
+/// The stores that the option `auxprop_plugin` selects, in its order; all of them without it. Several may have one name.
 ///
 /// # Errors
 /// [`Code::NoMech`], with the name, when it selects none.
@@ -124,7 +124,7 @@ pub fn select<'a, S: AsRef<dyn AuxProp>>(stores: &'a [S], options: &dyn Options)
     };
     let chosen: Vec<_> = list
         .split_ascii_whitespace()
-        .filter_map(|name| stores.iter().map(AsRef::as_ref).find(|store| store.name().eq_ignore_ascii_case(name)))
+        .flat_map(|name| stores.iter().map(AsRef::as_ref).filter(|store| store.name().eq_ignore_ascii_case(name)))
         .collect();
     if chosen.is_empty() { Err(not_found(&list)) } else { Ok(chosen) }
 }

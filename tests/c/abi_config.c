@@ -11,11 +11,12 @@ static void try(const char *text, long length)
     fwrite(text, 1, (size_t)length, f);
     fclose(f);
     code = sasl_server_init(NULL, "app");
-    say("%s: %s", length < 200 ? esc(text, length) : "long", rc(code));
+    printf("%s: %s", length < 200 ? esc(text, length) : "long", rc(code));
     for (int i = 0; keys[i]; i++) {
         const char *value = sasl_config_getstring(keys[i], NULL);
-        if (value) say("  %s = %s", keys[i], strlen(value) < 200 ? str(value) : "long");
+        if (value) printf(", %s = %s", keys[i], strlen(value) < 200 ? str(value) : "long");
     }
+    say("");
     if (code == SASL_OK) sasl_server_done();
 }
 
@@ -83,6 +84,7 @@ static void grammar(void)
 
 static void direct(void)
 {
+    const char *value;
     FILE *f = fopen("direct.conf", "w");
     fputs("key: value\nmech_list: PLAIN\n", f);
     fclose(f);
@@ -92,7 +94,9 @@ static void direct(void)
     say("KEY %s", str(sasl_config_getstring("KEY", "default")));
     say("other %s", str(sasl_config_getstring("other", "default")));
     say("other without default %s", str(sasl_config_getstring("other", NULL)));
+    value = sasl_config_getstring("key", "default");
     say("again %s", rc(sasl_config_init("direct.conf")));
+    say("the value from before %s", str(value));
     sasl_config_done();
     say("after done %s", str(sasl_config_getstring("key", "default")));
     sasl_config_done();
@@ -103,6 +107,41 @@ static void direct(void)
     fclose(f);
     say("broken %s", rc(sasl_config_init("direct.conf")));
     say("good %s", str(sasl_config_getstring("good", "default")));
+    sasl_config_done();
+}
+
+static void table(const char *after, int code)
+{
+    const char *key = sasl_config_getstring("key", NULL), *list = sasl_config_getstring("mech_list", NULL);
+    say("%s %s: key %s mech_list %s", after, rc(code), str(key), str(list));
+}
+
+/* One table for all: what fills it, what leaves it alone and what empties it. */
+static void shared(void)
+{
+    FILE *f = fopen("app.conf", "w");
+    fputs("key: of the server\nmech_list: PLAIN\n", f);
+    fclose(f);
+    f = fopen("own.conf", "w");
+    fputs("key: own\nx: own\n", f);
+    fclose(f);
+    table("a server's init", sasl_server_init(NULL, "app"));
+    table("config_init", sasl_config_init("own.conf"));
+    table("config_init of no file", sasl_config_init("nosuch.conf"));
+    table("config_init of NULL", sasl_config_init(NULL));
+    table("config_init", sasl_config_init("own.conf"));
+    table("a server's done", sasl_server_done());
+    table("config_init", sasl_config_init("own.conf"));
+    table("a server without a name", sasl_server_init(NULL, NULL));
+    table("a second init", sasl_server_init(NULL, "app"));
+    table("one done", sasl_server_done());
+    table("the other", sasl_server_done());
+    table("config_init", sasl_config_init("own.conf"));
+    table("a server without a file", sasl_server_init(NULL, "nosuch"));
+    table("its done", sasl_server_done());
+    table("config_init", sasl_config_init("own.conf"));
+    table("a client", sasl_client_init(NULL));
+    table("its done", sasl_client_done());
     sasl_config_done();
 }
 
@@ -139,6 +178,7 @@ int main(void)
 {
     setenv("SASL_CONF_PATH", ".", 1);
     direct();
+    shared();
     grammar();
     places();
     return 0;

@@ -12,6 +12,11 @@ pub struct Comparison {
 
 /// Compares the outputs so that as few lines as possible differ without leave.
 pub fn compare(stock: &[&str], ours: &[&str], table: &[&Deviation]) -> Comparison {
+    // Equal lines at both ends belong together in one of the best pairings; the work is quadratic in what is left.
+    let head = stock.iter().zip(ours).take_while(|(a, b)| a == b).count();
+    let (stock, ours) = (&stock[head..], &ours[head..]);
+    let tail = stock.iter().rev().zip(ours.iter().rev()).take_while(|(a, b)| a == b).count();
+    let (stock, ours) = (&stock[..stock.len() - tail], &ours[..ours.len() - tail]);
     let (rows, columns) = (stock.len() + 1, ours.len() + 1);
     let pair = |i: usize, j: usize| {
         if stock[i] == ours[j] {
@@ -66,13 +71,13 @@ pub fn compare(stock: &[&str], ours: &[&str], table: &[&Deviation]) -> Compariso
         } else if i + 1 < rows && cost[at(i + 1, j)] + u32::from(missing[i].is_none()) == here {
             match missing[i] {
                 Some(n) => result.used[n] += 1,
-                None => result.differences.push(format!("{:5} - {}", i + 1, stock[i])),
+                None => result.differences.push(format!("{:5} - {}", head + i + 1, stock[i])),
             }
             i += 1;
         } else {
             match extra[j] {
                 Some(n) => result.used[n] += 1,
-                None => result.differences.push(format!("{:5} + {}", j + 1, ours[j])),
+                None => result.differences.push(format!("{:5} + {}", head + j + 1, ours[j])),
             }
             j += 1;
         }

@@ -35,8 +35,7 @@ fn build() -> PathBuf {
         .lines()
         .filter(|line| line.contains("\"compiler-artifact\"") && line.contains("\"cdylib\""))
         .flat_map(|line| line.split('"'))
-        .filter(|word| word.ends_with(".so"))
-        .next_back()
+        .rfind(|word| word.ends_with(".so"))
         .expect("the package makes a shared object");
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c_abi_library");
     fs::create_dir_all(&directory).expect("the target directory can be written");

@@ -132,9 +132,13 @@ programs! {
     abi_life
     abi_list
     abi_loglevel
+    abi_md5
     abi_prop
     abi_prophold
     abi_props
+    abi_reauth
+    abi_saslauthd
+    abi_sasldb
     abi_scram
     abi_select
     abi_state
@@ -142,6 +146,7 @@ programs! {
     abi_trace
     abi_utf8
     abi_util
+    abi_walk
 }
 
 #[test]

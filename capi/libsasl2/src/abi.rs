@@ -126,7 +126,6 @@ pub type GetOpt =
     unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char, *mut *const c_char, *mut c_uint) -> c_int;
 pub type LogFn = unsafe extern "C" fn(*mut c_void, c_int, *const c_char) -> c_int;
 pub type GetPath = unsafe extern "C" fn(*mut c_void, *mut *const c_char) -> c_int;
-pub type GetConfPath = unsafe extern "C" fn(*mut c_void, *mut *mut c_char) -> c_int;
 pub type VerifyFile = unsafe extern "C" fn(*mut c_void, *const c_char, c_int) -> c_int;
 pub type Simple = unsafe extern "C" fn(*mut c_void, c_int, *mut *const c_char, *mut c_uint) -> c_int;
 pub type Pass = unsafe extern "C" fn(*mut Conn, *mut c_void, c_int, *mut *mut RawSecret) -> c_int;

@@ -32,21 +32,37 @@ pub struct CallbackOptions(pub List);
 
 impl Options for CallbackOptions {
     fn get(&self, plugin: Option<&str>, name: &str) -> Option<Cow<'_, str>> {
-        let (Some(proc), context) = self.0.find(cb::GETOPT)? else { return None };
+        self.0.find(cb::GETOPT)?;
         let plugin = plugin.map(|plugin| c_string(plugin.as_bytes()));
         let name = c_string(name.as_bytes());
+        let plugin = plugin.as_ref().map_or(null(), |plugin| plugin.as_ptr());
+        // SAFETY: the strings live during the call, and a length is never wanted. The callback answered with a string, which
+        // stays until the next question.
+        unsafe {
+            let value = option(self.0, plugin, name.as_ptr(), null_mut())?;
+            Some(Cow::Owned(CStr::from_ptr(value).to_string_lossy().into_owned()))
+        }
+    }
+}
+
+/// What the `SASL_CB_GETOPT` callbacks of a list answer: the first that knows the option.
+///
+/// # Safety
+/// `plugin` is NULL or a string, `name` a string; `len` is NULL or writable.
+pub unsafe fn option(
+    list: List,
+    plugin: *const c_char,
+    name: *const c_char,
+    len: *mut c_uint,
+) -> Option<*const c_char> {
+    list.iter().filter(|entry| entry.id == cb::GETOPT).find_map(|entry| {
         let mut result: *const c_char = null();
         // SAFETY: the interface gives the callback with this id this type.
-        let getopt = unsafe { transmute::<Proc, abi::GetOpt>(proc) };
-        let plugin = plugin.as_ref().map_or(null(), |plugin| plugin.as_ptr());
-        // SAFETY: the strings live during the call, and a length is never wanted.
-        let status = unsafe { getopt(context, plugin, name.as_ptr(), &mut result, null_mut()) };
-        if status != OK || result.is_null() {
-            return None;
-        }
-        // SAFETY: the callback answered OK with a string, which stays until the next question.
-        Some(Cow::Owned(unsafe { CStr::from_ptr(result) }.to_string_lossy().into_owned()))
-    }
+        let getopt = unsafe { transmute::<Proc, abi::GetOpt>(entry.proc?) };
+        // SAFETY: by this function's contract, and the place for the result lives during the call.
+        let status = unsafe { getopt(entry.context, plugin, name, &mut result, len) };
+        (status == OK && !result.is_null()).then_some(result)
+    })
 }
 
 /// A `SASL_CB_LOG` callback. Without a procedure nothing is logged.

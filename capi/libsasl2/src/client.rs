@@ -1,9 +1,10 @@
 //! The client's side: `sasl_client_*` (`sasl.h`, "Client").
 
 use std::ffi::{c_char, c_int, c_uint};
+use std::ptr::null_mut;
 
 use oxisasl::policy::SessionFlags;
-use oxisasl::{ClientParams, Error, Progress, Result};
+use oxisasl::{ClientParams, ClientSession, Error, Progress, Result};
 use oxisasl_capi_common::callbacks::{Callback, List};
 use oxisasl_capi_common::{arg, export};
 
@@ -77,7 +78,7 @@ export! {
             let conn = unsafe { connection(conn)? };
             let session = conn.client()?;
             // SAFETY: by this function's contract.
-            let answered = unsafe { interact::take_answers(session, prompt_need)? };
+            let answered = unsafe { answers(conn, session, prompt_need)? };
             // SAFETY: by this function's contract.
             let list = unsafe { arg::optional_str(mechlist) };
             let list = match (list, answered) {
@@ -91,7 +92,14 @@ export! {
             Ok(begun) => begun,
             Err(error) => return error.code().number(),
         };
-        let started = if clientout.is_null() { session.choose_only(&list) } else { session.start(&list) };
+        let started = if clientout.is_null() {
+            if let Some(host) = conn.host.get() {
+                host.asking.set(false);
+            }
+            session.choose_only(&list)
+        } else {
+            session.start(&list)
+        };
         if session.mechanism().is_some() {
             let name = session.chosen_name();
             // SAFETY: by this function's contract.
@@ -119,7 +127,7 @@ export! {
             let (conn, input) = unsafe { (connection(conn)?, arg::bytes(serverin, serverinlen, "serverin")?) };
             let session = conn.client()?;
             // SAFETY: by this function's contract.
-            unsafe { interact::take_answers(session, prompt_need)? };
+            unsafe { answers(conn, session, prompt_need)? };
             Ok((conn, session.step(input)))
         })();
         match begun {
@@ -128,6 +136,21 @@ export! {
             Ok((conn, progress)) => unsafe { finish(conn, progress, prompt_need, clientout, clientoutlen) },
         }
     }
+}
+
+/// Takes the answers to the questions of the step before. Those of a plugin are its own: it is given the place.
+///
+/// # Safety
+/// As for [`interact::take_answers`], or the array is a plugin's.
+unsafe fn answers(conn: &Conn, session: &ClientSession, prompt_need: *mut *mut Interact) -> Result<bool> {
+    conn.prompt_place.set(prompt_need);
+    // SAFETY: by this function's contract.
+    let given = unsafe { prompt_need.as_ref() }.is_some_and(|array| !array.is_null());
+    if given && conn.host.get().is_some_and(|host| host.asking.get()) {
+        return Ok(true);
+    }
+    // SAFETY: by this function's contract.
+    unsafe { interact::take_answers(session, prompt_need) }
 }
 
 /// Hands the outcome to C. Where the mechanism has nothing more to say but the protocol makes the client answer the
@@ -142,6 +165,7 @@ unsafe fn finish(
     clientout: *mut *const c_char,
     clientoutlen: *mut c_uint,
 ) -> c_int {
+    conn.prompt_place.set(null_mut());
     let success_data = conn.client().is_ok_and(|session| session.flags().contains(SessionFlags::SUCCESS_DATA));
     let progress = match progress {
         Ok(Progress::Done(None)) if !success_data => Ok(Progress::Done(Some(Vec::new()))),

@@ -1,5 +1,6 @@
 //! A connection (`sasl_conn_t`): a session of the engine, what the application was told about it, and its callbacks.
 
+use std::any::Any;
 use std::cell::{Cell, OnceCell};
 use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 use std::mem::transmute;
@@ -18,6 +19,7 @@ use oxisasl_capi_common::slots::Slots;
 
 use crate::abi::{self, Callback, OK, RawSecurityProps, cb};
 use crate::calls::{self, CallbackLog, CallbackOptions, Proc, c_string};
+use crate::host::params::Host;
 use crate::propctx::PropCtx;
 
 /// What the application was given pointers to.
@@ -65,6 +67,10 @@ pub struct Conn {
     pub gss_creds: Cell<*const c_void>,
     pub http_request: Cell<*const c_void>,
     canon_turn: Cell<bool>,
+    /// Where the application wants the questions of the client's step under way.
+    pub prompt_place: Cell<*mut *mut abi::Interact>,
+    /// What plugins are shown; none before the first is called for this connection.
+    pub host: OnceCell<Box<Host>>,
 }
 
 impl Conn {
@@ -85,6 +91,8 @@ impl Conn {
             gss_creds: Cell::new(null()),
             http_request: Cell::new(null()),
             canon_turn: Cell::new(false),
+            prompt_place: Cell::new(std::ptr::null_mut()),
+            host: OnceCell::new(),
         })
     }
 
@@ -159,6 +167,20 @@ impl Conn {
         calls::find(self.own, self.global, id)
     }
 
+    /// The callbacks of this connection's own list and that of its side.
+    pub fn lists(&self) -> [List; 2] {
+        [self.own, self.global]
+    }
+
+    /// Puts a text in the place of the error detail.
+    pub fn set_detail(&self, text: String) {
+        match self.session() {
+            Some(Session::Server(session)) => session.set_error_detail(text),
+            Some(Session::Client(session)) => session.set_error_detail(text),
+            None => {}
+        }
+    }
+
     /// The application's log, if it has one.
     pub fn callback_log(&self) -> Option<&CallbackLog> {
         self.log.as_ref()
@@ -178,14 +200,14 @@ impl Conn {
         }
     }
 
-    /// The error of a callback: its code, and what it said through `sasl_seterror`.
+    /// The error of a callback or plugin: its code, and what it said through `sasl_seterror`, which has logged it.
     pub fn callback_error(&self, status: c_int) -> Error {
         let said = match self.session() {
             Some(Session::Server(session)) => session.raw_error_detail(),
             Some(Session::Client(session)) => session.raw_error_detail(),
             None => String::new(),
         };
-        Error::new(Code::from_number(status), said)
+        Error::told(Code::from_number(status), said)
     }
 
     /// Asks the application's canonicalisation callback.
@@ -227,6 +249,25 @@ impl Conn {
     pub fn raw(&self) -> *mut Conn {
         std::ptr::from_ref(self).cast_mut()
     }
+}
+
+impl Drop for Conn {
+    /// Plugins are told while everything that they may ask for is still there.
+    fn drop(&mut self) {
+        match self.session() {
+            Some(Session::Server(session)) => session.end(),
+            Some(Session::Client(session)) => session.end(),
+            None => {}
+        }
+        if let Some(host) = self.host.get() {
+            host.end();
+        }
+    }
+}
+
+/// The connection that a session's hooks lead back to.
+pub fn hooks_of(host: &dyn Any) -> Option<&Conn> {
+    host.downcast_ref::<Hooks>().map(Hooks::conn)
 }
 
 /// The hooks of a session: they lead back to its connection.
@@ -410,7 +451,13 @@ impl Answers for CallbackAnswers {
         let (proc, context) = match conn.find(id) {
             Some((Some(proc), context)) => (proc, context),
             Some((None, _)) => return Answer::AskUser,
-            None if prompt.kind == PromptKind::AuthName => return login_name(),
+            None if prompt.kind == PromptKind::AuthName => {
+                let unknown = "the user name is not known: there is no callback for it, and no USER";
+                return login_name().map_or_else(
+                    || Answer::Failed(Error::fail(unknown)),
+                    |name| Answer::Value(Secret::from(name.as_str())),
+                );
+            }
             None => return Answer::Unsupported,
         };
         let answer = match prompt.kind {
@@ -433,9 +480,6 @@ impl Answers for CallbackAnswers {
 }
 
 /// The name of the user who runs the program, from the environment: what a client without a callback answers.
-fn login_name() -> Answer {
-    match ["USER", "USERNAME"].into_iter().find_map(oxisasl::config::environment) {
-        Some(name) => Answer::Value(Secret::from(name.as_str())),
-        None => Answer::Failed(Error::fail("the user name is not known: there is no callback for it, and no USER")),
-    }
+pub fn login_name() -> Option<String> {
+    ["USER", "USERNAME"].into_iter().find_map(oxisasl::config::environment)
 }

@@ -7,6 +7,9 @@ use oxisasl::config::{ConfigFile, Options};
 use oxisasl::{Client, Code, Error, Result, Server};
 use oxisasl_capi_common::callbacks::List;
 
+use crate::host::auxprop::PluginStore;
+use crate::host::canonuser::PluginCanon;
+
 /// One initialised side.
 pub struct Side<T> {
     /// How often it was initialised.
@@ -28,6 +31,10 @@ pub struct Global {
     /// What `sasl_set_path` said.
     pub plugin_path: Option<String>,
     pub config_path: Option<String>,
+    /// The stores of plugins that were added before the server side is initialised, as slapd does.
+    pub early_stores: Vec<PluginStore>,
+    /// The canonicalisers of plugins, which a side that is initialised later gets as well.
+    pub canon_users: Vec<PluginCanon>,
 }
 
 static GLOBAL: RwLock<Global> = RwLock::new(Global {
@@ -37,6 +44,8 @@ static GLOBAL: RwLock<Global> = RwLock::new(Global {
     config: None,
     plugin_path: None,
     config_path: None,
+    early_stores: Vec::new(),
+    canon_users: Vec::new(),
 });
 
 /// Held through an init or done, so that each happens as a whole. Callbacks run meanwhile, so it is not [`GLOBAL`].
@@ -80,11 +89,14 @@ pub fn client() -> Result<(Arc<Client>, List)> {
 /// # Errors
 /// As [`server`].
 pub fn change_server(change: impl FnOnce(Server) -> Server) -> Result<()> {
-    write(|global| {
+    let old = write(|global| {
         let side = global.server.as_mut().ok_or_else(|| Error::from(Code::NotInit))?;
-        side.engine = Arc::new(change(Server::clone(&side.engine)));
-        Ok(())
-    })
+        let changed = Arc::new(change(Server::clone(&side.engine)));
+        Ok::<_, Error>(std::mem::replace(&mut side.engine, changed))
+    })?;
+    // Plugins may go with it, so it does not go while the state is locked.
+    drop(old);
+    Ok(())
 }
 
 /// Changes the client side, for the connections made from now on.
@@ -92,11 +104,33 @@ pub fn change_server(change: impl FnOnce(Server) -> Server) -> Result<()> {
 /// # Errors
 /// As [`client`].
 pub fn change_client(change: impl FnOnce(Client) -> Client) -> Result<()> {
-    write(|global| {
+    let old = write(|global| {
         let side = global.client.as_mut().ok_or_else(|| Error::from(Code::NotInit))?;
-        side.engine = Arc::new(change(Client::clone(&side.engine)));
-        Ok(())
-    })
+        let changed = Arc::new(change(Client::clone(&side.engine)));
+        Ok::<_, Error>(std::mem::replace(&mut side.engine, changed))
+    })?;
+    drop(old);
+    Ok(())
+}
+
+/// Adds a store to the server side: for the connections made from now on, or once it is initialised.
+///
+/// # Errors
+/// When the side goes meanwhile.
+pub fn add_store(store: PluginStore) -> Result<()> {
+    if read(|global| global.server.is_some()) {
+        return change_server(|server| server.store(store));
+    }
+    write(|global| global.early_stores.push(store));
+    Ok(())
+}
+
+/// Adds a canonicaliser to both sides, for the connections made from now on.
+pub fn add_canonicalizer(added: &PluginCanon) {
+    write(|global| global.canon_users.push(added.clone()));
+    // A side that is not initialised gets it when it is.
+    let _ = change_server(|server| server.canonicalizer(added.clone()));
+    let _ = change_client(|client| client.canonicalizer(added.clone()));
 }
 
 /// The options of a side: its global callbacks before the configuration file.

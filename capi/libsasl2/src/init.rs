@@ -16,7 +16,7 @@ use oxisasl_capi_common::{arg, boundary, export};
 use crate::abi::{OK, cb};
 use crate::calls::{self, CallbackOptions};
 use crate::global::{self, STILL_IN_USE, Side, SideOptions};
-use crate::{util, utils};
+use crate::{config, util, utils};
 
 /// The longest application name, as long as a path may be.
 const NAME_MAX: usize = 4096;
@@ -51,7 +51,11 @@ export! {
         let again = global::write(|global| global.client.as_mut().map(|side| side.count += 1).is_some());
         if !again {
             let options = SideOptions { callbacks: CallbackOptions(list) };
-            let engine = Arc::new(Client::new().options(options).log(Syslog));
+            let mut engine = Client::new().options(options).log(Syslog);
+            for canon in global::read(|global| global.canon_users.clone()) {
+                engine = engine.canonicalizer(canon);
+            }
+            let engine = Arc::new(engine);
             utils::publish();
             global::write(|global| {
                 global.touched = true;
@@ -184,12 +188,22 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
         })?,
         None => None,
     };
+    let named = name.is_some();
     let options = SideOptions { callbacks: CallbackOptions(list) };
-    let engine = Server::new(name.unwrap_or_default()).options(options).log(Syslog).store(Sasldb::new());
+    let mut engine = Server::new(name.unwrap_or_default()).options(options).log(Syslog);
+    for store in global::write(|global| std::mem::take(&mut global.early_stores)) {
+        engine = engine.store(store);
+    }
+    engine = engine.store(Sasldb::new());
+    for canon in global::read(|global| global.canon_users.clone()) {
+        engine = engine.canonicalizer(canon);
+    }
     utils::publish();
     global::write(|global| {
         global.touched = true;
-        global.config = config.map(Arc::new);
+        if named {
+            global.config = config.map(Arc::new);
+        }
         global.server = Some(Side { count: 1, callbacks: list, engine: Arc::new(engine) });
     });
     Ok(())
@@ -229,54 +243,57 @@ fn load_config(list: List, name: &str) -> Result<Option<ConfigFile>> {
 }
 
 fn server_done() -> c_int {
-    let status = global::write(|global| {
+    let (status, gone) = global::write(|global| {
         let alive = global.client.is_some();
         finish(&mut global.server, global.touched, alive)
     });
+    // Plugins go with it, which may ask for options: not while the state is locked.
+    drop(gone);
     if status == OK {
-        global::write(|global| global.config = None);
+        config::forget();
         forget_shared();
     }
     status
 }
 
 fn client_done() -> c_int {
-    let status = global::write(|global| {
+    let (status, gone) = global::write(|global| {
         let alive = global.server.is_some();
         finish(&mut global.client, global.touched, alive)
     });
+    drop(gone);
     if status == OK {
         forget_shared();
     }
     status
 }
 
-fn finish<T>(side: &mut Option<Side<T>>, touched: bool, other_alive: bool) -> c_int {
+/// Counts one done; the side itself when it was the last.
+fn finish<T>(side: &mut Option<Side<T>>, touched: bool, other_alive: bool) -> (c_int, Option<Side<T>>) {
     match side {
-        None if touched && other_alive => STILL_IN_USE,
-        None => Code::NotInit.number(),
+        None if touched && other_alive => (STILL_IN_USE, None),
+        None => (Code::NotInit.number(), None),
         Some(initialised) => {
             initialised.count = initialised.count.saturating_sub(1);
-            if initialised.count > 0 {
-                return STILL_IN_USE;
-            }
-            *side = None;
-            OK
+            if initialised.count > 0 { (STILL_IN_USE, None) } else { (OK, side.take()) }
         }
     }
 }
 
 /// Forgets what both sides share, once neither is there.
 fn forget_shared() {
-    let last = global::write(|global| {
+    let (last, gone) = global::write(|global| {
         let last = global.server.is_none() && global.client.is_none();
-        if last {
-            global.plugin_path = None;
-            global.config_path = None;
-            global.touched = false;
+        if !last {
+            return (false, Vec::new());
         }
-        last
+        global.plugin_path = None;
+        global.config_path = None;
+        global.touched = false;
+        (true, std::mem::take(&mut global.canon_users))
     });
+    // The newest first.
+    gone.into_iter().rev().for_each(drop);
     if last {
         utils::withdraw();
         util::forget_list();

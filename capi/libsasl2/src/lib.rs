@@ -14,6 +14,7 @@ mod host;
 mod init;
 mod interact;
 mod layer;
+mod md5;
 mod plugin_info;
 mod propctx;
 mod props;

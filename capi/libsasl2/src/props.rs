@@ -63,17 +63,23 @@ export! {
             if let Err(error) = &result {
                 conn.note(error);
             }
+            conn.refresh_host();
             result
         })();
         boundary::code(set, OK)
     }
 
-    /// Lets mechanisms use idle time. None needs any.
+    /// Lets mechanisms use idle time: the one in use, if it is a plugin's. Without a connection: whether the server side is
+    /// initialised.
     ///
     /// # Safety
     /// `conn` is NULL or a connection.
     pub fn sasl_idle(conn: *mut Conn) -> c_int {
-        c_int::from(conn.is_null() && global::read(|global| global.server.is_some()))
+        // SAFETY: by this function's contract.
+        let Some(conn) = (unsafe { conn.as_ref() }) else {
+            return c_int::from(global::read(|global| global.server.is_some()));
+        };
+        c_int::from(conn.host.get().and_then(|host| host.current()).is_some_and(|context| context.idle(conn)))
     }
 }
 

@@ -327,7 +327,13 @@ pub unsafe fn give_progress(
     let (status, data) = match progress {
         Ok(Progress::Continue(data)) => (CONTINUE, data),
         Ok(Progress::Done(data)) => (OK, data),
-        Err(error) => (error.code().number(), None),
+        Err(error) => {
+            // Whatever refused it, a plugin's data for the exchange go now.
+            if let Some(host) = conn.host.get().filter(|_| error.code() != Code::Interact) {
+                host.end();
+            }
+            (error.code().number(), None)
+        }
     };
     let len = data.as_ref().map_or(0, |data| data.len() as c_uint);
     let place = data.map_or(null(), |data| conn.slots.keep(Slot::Step, data));

@@ -35,6 +35,13 @@ pub struct Rand {
     seeded: Cell<Option<u64>>,
 }
 
+impl Rand {
+    /// One that gives the system's random bytes.
+    pub const fn unseeded() -> Self {
+        Rand { seeded: Cell::new(None) }
+    }
+}
+
 export! {
     /// Every mechanism of both sides, in an array that ends with NULL; NULL before any init. It stays until the next call or
     /// the last done.
@@ -169,7 +176,7 @@ export! {
             return oxisasl::Code::BadParam.number();
         }
         // SAFETY: by this function's contract.
-        unsafe { arg::put(pool, Box::into_raw(Box::new(Rand { seeded: Cell::new(None) }))) };
+        unsafe { arg::put(pool, Box::into_raw(Box::new(Rand::unseeded()))) };
         OK
     }
 
