@@ -139,7 +139,7 @@ impl Framer {
         match usize::try_from(u32::from_be_bytes(*header)) {
             Ok(len) if len <= self.limit => Ok(Some(len)),
             _ => Err(Error::fail(format!(
-                "the peer announces a packet of {} bytes, and {} are the most that it was told to send",
+                "encoded packet size too big ({} > {})",
                 u32::from_be_bytes(*header),
                 self.limit
             ))),

@@ -70,6 +70,12 @@ impl Props {
         }
     }
 
+    /// Drops the values of the properties of the user to act as, because it will be another user than they are of.
+    pub fn drop_authzid(&self) {
+        self.rows.borrow_mut().iter_mut().filter(|row| !row.name.starts_with('*')).for_each(|row| row.values = None);
+        self.touch();
+    }
+
     /// Adds a value to a requested property.
     ///
     /// # Errors
@@ -147,6 +153,19 @@ mod tests {
         assert_eq!(props.read(<[Prop]>::len), 2);
         props.request(["mail"]);
         assert!(props.first("mail").is_none());
+    }
+
+    #[test]
+    fn one_users_values_go_and_the_others_stay() {
+        let props = Props::new();
+        props.request(["*mail", "mail"]);
+        props.add("*mail", Secret::from("authcid")).unwrap();
+        props.add("mail", Secret::from("authzid")).unwrap();
+        let before = props.generation();
+        props.drop_authzid();
+        assert!(props.first("mail").is_none());
+        assert_eq!(props.first("*mail").unwrap().expose(), b"authcid");
+        assert_ne!(props.generation(), before);
     }
 
     #[test]

@@ -68,8 +68,9 @@ impl ServerMech for Server {
         let auth = cx
             .check_password(&Secret::from(message.password))
             .map_err(|error| error.in_context("Password verification failed"))?;
-        // The check takes the authcid for both identities, so the authzid comes after it.
+        // The check takes the authcid for both identities, so the authzid comes after it, and with it its own properties.
         if let Some(authzid) = authzid {
+            cx.props().drop_authzid();
             cx.canonicalize(authzid, CanonFlags::AUTHZID)?;
         }
         Ok(auth.into())

@@ -380,7 +380,14 @@ macro_rules! common_methods {
         /// # Errors
         /// As [`encode`](Self::encode); and for anything that the peer cannot have sent.
         pub fn decode(&self, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
-            self.record(self.common.decode(input, out))
+            let decoded = self.record(self.common.decode(input, out));
+            if let Err(error) = &decoded
+                && self.common.ssf.get() > 0
+                && !error.detail().is_empty()
+            {
+                self.write_log(Level::Err, error.detail());
+            }
+            decoded
         }
 
         /// The last error in one line: `SASL(-13): authentication failure: detail`.

@@ -61,7 +61,6 @@ fn error_text(code: c_int) -> &'static CStr {
 ///
 /// # Safety
 /// `conn` is NULL or a connection, `text` is NULL or a format, and `arguments` holds what it asks for.
-#[unsafe(no_mangle)]
 unsafe extern "C" fn oxisasl_seterror(conn: *mut Conn, flags: c_uint, text: *const c_char, arguments: *mut Arguments) {
     boundary::guard("sasl_seterror", || {
         // SAFETY: by this function's contract.
@@ -90,7 +89,6 @@ unsafe extern "C" fn oxisasl_seterror(conn: *mut Conn, flags: c_uint, text: *con
 ///
 /// # Safety
 /// As for [`oxisasl_seterror`].
-#[unsafe(no_mangle)]
 unsafe extern "C" fn oxisasl_log(conn: *mut Conn, level: c_int, text: *const c_char, arguments: *mut Arguments) {
     boundary::guard("log", || {
         // SAFETY: by this function's contract.
@@ -106,3 +104,7 @@ unsafe extern "C" fn oxisasl_log(conn: *mut Conn, level: c_int, text: *const c_c
         }
     });
 }
+
+// C finds them by name; rustc's own list of exports must not mention them.
+oxisasl_capi_common::jump!(oxisasl_seterror);
+oxisasl_capi_common::jump!(oxisasl_log);

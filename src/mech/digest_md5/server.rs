@@ -9,7 +9,7 @@ use super::grammar::{Challenge, Response};
 use super::hash::{Key, Signed, session_key, to_latin1, user_key};
 use super::layer::Layer;
 use super::reauth::{self, Holder};
-use super::{DEFAULT_MAXBUF, MAX_MAXBUF, NONCE_BYTES, Offer, Protection, note_weak};
+use super::{DEFAULT_MAXBUF, MAX_MAXBUF, MAX_RESPONSE, NONCE_BYTES, Offer, Protection, note_weak};
 use crate::crypto::MD5_LEN;
 use crate::ctx::{Authenticated, ServerCx};
 use crate::error::{Code, Error, Result};
@@ -57,6 +57,9 @@ impl Server {
     /// is right, with success.
     fn begin(&mut self, cx: &ServerCx<'_>, input: &[u8]) -> Result<Step> {
         cx.log(Level::Debug, "DIGEST-MD5 server step 1");
+        if input.len() > MAX_RESPONSE {
+            return Err(Error::protocol("DIGEST-MD5 initial response too long"));
+        }
         let realm = match cx.realm() {
             Some(realm) if realm.is_empty() => return Err(Error::param("user_realm is an empty string!")),
             Some(realm) => realm.into_bytes(),
