@@ -228,6 +228,26 @@ fn a_berkeley_db_file_of_the_stock_tools_is_read() {
 }
 
 #[test]
+fn a_berkeley_db_file_is_changed_rightly_or_not_at_all() {
+    let (_dir, db) = database();
+    let file = Path::new(&db);
+    let set = ["-p", "-c", "-f", &db, "-u", "rig.test", "alice"];
+    assert_eq!(passwd_on(&Library::stock(), &set, b"first").status.code(), Some(0));
+    let before = fs::read(file).expect("the file");
+    for (arguments, input) in [(&set[..], &b"second"[..]), (&["-d", "-f", &db, "-u", "rig.test", "alice"], b"")] {
+        let ran = passwd(arguments, input);
+        if library().is_stock() {
+            assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+        } else {
+            // sasldb-format: SASL_FAIL, and not a byte is different.
+            assert_eq!(ran.status.code(), Some(1), "{ran:?}");
+            assert_eq!(fs::read(file).expect("the file"), before);
+            assert_eq!(check(file, "alice@rig.test", "first"), OK);
+        }
+    }
+}
+
+#[test]
 fn the_lister_says_when_it_cannot_read() {
     let (dir, db) = database();
     let absent = list(&library(), Path::new(&db));
