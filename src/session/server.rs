@@ -439,6 +439,24 @@ impl ServerSession {
         }
     }
 
+    /// Makes a name canonical and takes it as one or both of the identities, without asking the stores about it.
+    pub(super) fn take_canonical(&self, name: &[u8], flags: CanonFlags) -> Result<Vec<u8>> {
+        if flags.bits() & CanonFlags::AUTHID.and(CanonFlags::AUTHZID).bits() == 0 {
+            return Err(Error::param("canonicalisation of a name for neither identity"));
+        }
+        let realm = self.realm();
+        let cx = CanonCx { flags, realm: realm.as_deref(), host: self.host() };
+        let mut canonical = self.hooks.canonicalize(name, &cx)?.unwrap_or_else(|| name.to_vec());
+        check_length(&canonical)?;
+        canonical = match self.options().get(None, "canon_user_plugin") {
+            Some(wanted) if wanted != Internal.name() => self.server.canon_user(&wanted)?.server(&canonical, &cx)?,
+            _ => Internal.server(&canonical, &cx)?,
+        };
+        check_length(&canonical)?;
+        self.common.take_name(canonical.clone(), flags);
+        Ok(canonical)
+    }
+
     fn look_up(&self, name: &[u8], flags: CanonFlags) -> Result<()> {
         let options = self.options();
         let realm = self.realm();
@@ -494,19 +512,7 @@ impl World for ServerSession {
     }
 
     fn canonicalize(&self, name: &[u8], flags: CanonFlags) -> Result<()> {
-        if flags.bits() & CanonFlags::AUTHID.and(CanonFlags::AUTHZID).bits() == 0 {
-            return Err(Error::param("canonicalisation of a name for neither identity"));
-        }
-        let realm = self.realm();
-        let cx = CanonCx { flags, realm: realm.as_deref(), host: self.host() };
-        let mut canonical = self.hooks.canonicalize(name, &cx)?.unwrap_or_else(|| name.to_vec());
-        check_length(&canonical)?;
-        canonical = match self.options().get(None, "canon_user_plugin") {
-            Some(wanted) if wanted != Internal.name() => self.server.canon_user(&wanted)?.server(&canonical, &cx)?,
-            _ => Internal.server(&canonical, &cx)?,
-        };
-        check_length(&canonical)?;
-        self.common.take_name(canonical.clone(), flags);
+        let canonical = self.take_canonical(name, flags)?;
         self.look_up(&canonical, flags)
     }
 
