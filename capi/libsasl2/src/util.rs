@@ -133,7 +133,7 @@ export! {
             (0, _) | (_, None) => None,
             (_, Some(session)) => Some(session.fqdn()),
         };
-        let needed = CHALLENGE + host.map_or(0, |host| host.len() + 1) + usize::from(host.is_some()) * 2;
+        let needed = CHALLENGE + host.map_or(0, |host| host.len() + 1);
         let mut random = [0; 8];
         if buf.is_null() || (maxlen as usize) < needed || rng::fill(&mut random).is_err() {
             return 0;
