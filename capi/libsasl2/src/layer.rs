@@ -118,7 +118,9 @@ export! {
 fn encode(conn: &Conn, chunks: &[&[u8]], output: *mut *const c_char, outputlen: *mut c_uint) -> Result<()> {
     let total: usize = chunks.iter().map(|chunk| chunk.len()).sum();
     if total == 0 || output.is_null() || outputlen.is_null() {
-        return Err(Error::param("nothing to encode, or no place for the output"));
+        let error = Error::param("nothing to encode, or no place for the output");
+        conn.note(&error);
+        return Err(error);
     }
     let mut packets = Vec::with_capacity(total + 64);
     match conn.session() {
