@@ -211,7 +211,7 @@ impl ServerSession {
         let mut names = Vec::new();
         let mut refused = false;
         for mechanism in self.common.mechanisms.iter() {
-            if self.admit(&**mechanism).is_err() {
+            if self.offer(&**mechanism).is_err() {
                 refused = true;
                 continue;
             }
@@ -246,13 +246,22 @@ impl ServerSession {
             .filter_map(|mechanism| {
                 let name = mechanism.info().name.clone();
                 let refusal = match find(&self.common.mechanisms, &name) {
-                    Some(listed) => self.admit(&**listed).err()?,
+                    Some(listed) => self.offer(&**listed).err()?,
                     None => Refusal::NotListed("mech_list"),
                 };
                 Some((name, refusal))
             })
             .collect();
         format!("not offered: {}", explain(refused.iter().map(|(name, refusal)| (name.as_ref(), refusal))))
+    }
+
+    /// Whether the connection may offer a mechanism. Where a binding must be used, only mechanisms that can are.
+    fn offer(&self, mechanism: &dyn Mechanism) -> Result<(), Refusal> {
+        let can_bind = mechanism.info().server.is_some_and(|features| features.contains(Features::CHANNEL_BINDING));
+        if !can_bind && self.common.bindings.borrow().iter().any(|binding| binding.critical) {
+            return Err(Refusal::NoChannelBinding);
+        }
+        self.admit(mechanism)
     }
 
     /// Whether the connection may use a mechanism.

@@ -146,6 +146,15 @@ impl Conn {
         self.callbacks
     }
 
+    /// Whether a security layer is in force.
+    pub fn has_layer(&self) -> bool {
+        match self.session() {
+            Some(Session::Server(session)) => session.ssf() > 0,
+            Some(Session::Client(session)) => session.ssf() > 0,
+            None => false,
+        }
+    }
+
     /// Keeps an error as the connection's last.
     pub fn note(&self, error: &Error) {
         match self.session() {
