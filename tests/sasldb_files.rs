@@ -63,7 +63,7 @@ fn agree(db: &Path) {
         one.sort();
         other.sort();
         assert_eq!(one, other);
-        let looked_up = file.get_many(&[key.clone()], u32::MAX).unwrap().pop().unwrap().unwrap();
+        let looked_up = file.get_many(std::slice::from_ref(key), u32::MAX).unwrap().pop().unwrap().unwrap();
         assert_eq!(looked_up.expose(), values[0]);
         let mut missing = key.clone();
         missing.push(b'x');

@@ -69,10 +69,11 @@ fn child_process() {
                 }
             });
         }
-        "write-forever" => (0_u32..).for_each(|n| {
-            let value = [b'a' + (n % 26) as u8; 3000];
-            put(&file, &format!("user{}", n % 50), &value);
-        }),
+        "write-forever" => loop {
+            for n in 0..50 * 26 {
+                put(&file, &format!("user{}", n % 50), &[b"abcdefghijklmnopqrstuvwxyz"[n % 26]; 3000]);
+            }
+        },
         // Until it fails; says with what, and checks that nothing else is lost.
         "fill" => {
             let error = (0..).find_map(|n| file.put(format!("fill{n}"), REALM, PROPERTY, &[b'f'; 4000]).err()).unwrap();
