@@ -328,3 +328,21 @@ fn a_change_by_saslpasswd2_shows_at_once() {
     });
     agree(&db);
 }
+
+#[test]
+fn a_descriptor_that_was_given_to_someone_else_is_left_alone() {
+    let scratch = Scratch::new();
+    let (db, other) = (scratch.path("db"), scratch.path("other"));
+    db_load(&db, &[], &users(50));
+    thread::sleep(Duration::from_millis(50)); // at rest, so that it is kept open
+    let file = SasldbFile::open(&db).unwrap();
+    assert!(file.user_exists("user1", "example.com").unwrap());
+    db_load(&other, &[], &users(1));
+    let taken = scratch::take_descriptors_of(&db, &other);
+    assert!(!taken.is_empty());
+    assert!(file.user_exists("user2", "example.com").unwrap());
+    drop(file);
+    for descriptor in taken {
+        assert_eq!(fs::read_link(format!("/proc/self/fd/{descriptor}")).unwrap(), other, "{descriptor} was closed");
+    }
+}

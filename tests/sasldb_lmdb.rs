@@ -577,3 +577,22 @@ fn a_lack_of_reader_slots_is_waited_out_and_dead_readers_do_not_count() {
         }
     });
 }
+
+#[test]
+fn a_descriptor_that_was_given_to_someone_else_is_left_alone() {
+    let scratch = Scratch::new();
+    let (db, other) = (scratch.path("db"), scratch.path("other"));
+    let file = SasldbFile::open(&db).unwrap();
+    put(&file, "alice", b"secret");
+    fs::write(&other, vec![b'o'; 100_000]).unwrap();
+    let taken = scratch::take_descriptors_of(&db, &other);
+    assert!(!taken.is_empty());
+    assert_eq!(get(&file, "alice").unwrap(), b"secret");
+    put(&file, "bob", b"secret");
+    assert_eq!(get(&file, "bob").unwrap(), b"secret");
+    assert_eq!(lmdb_dump(&db).len(), 2);
+    assert_eq!(fs::read(&other).unwrap(), vec![b'o'; 100_000]);
+    for descriptor in taken {
+        assert_eq!(fs::read_link(format!("/proc/self/fd/{descriptor}")).unwrap(), other, "{descriptor} was closed");
+    }
+}

@@ -70,7 +70,7 @@ fn keys(pairs: &Pairs) -> Vec<Vec<u8>> {
 }
 
 /// Changes each byte in turn. Either that is noticed, or everything is as before but the entry that the byte is in.
-fn flip_each_byte(settings: &[&str], masks: &[u8], pairs: &Pairs) {
+fn flip_each_byte(settings: &[&str], mask: u8, pairs: &Pairs) {
     let scratch = load(settings, pairs);
     let keys = keys(pairs);
     let original = fs::read(&scratch.0).unwrap();
@@ -88,27 +88,25 @@ fn flip_each_byte(settings: &[&str], masks: &[u8], pairs: &Pairs) {
     let file = OpenOptions::new().write(true).open(&scratch.0).unwrap();
     let mut noticed = 0;
     for (at, byte) in original.iter().enumerate() {
-        for &mask in masks {
-            file.write_all_at(&[byte ^ mask], at as u64).unwrap();
-            // Looking up all of them each time takes minutes: each lookup has its turn.
-            let some: Vec<_> = (at..at + 9).map(|index| index % pairs.len()).collect();
-            match read_all(&scratch.0, &some.iter().map(|&index| keys[index].clone()).collect::<Vec<_>>()) {
-                Err(_) => noticed += 1,
-                Ok(values) => {
-                    for (index, value) in some.into_iter().zip(values) {
-                        let same = value.is_some_and(|value| value.expose() == pairs[index].1);
-                        assert!(same || owner.get(&at) == Some(&index), "byte {at} ^ {mask:#x}, entry {index}");
-                    }
-                    let file = HashFile::new(File::open(&scratch.0).unwrap()).unwrap();
-                    let walked: BTreeMap<_, _> = file.pairs().map(Result::unwrap).collect();
-                    for (index, (key, value)) in pairs.iter().enumerate() {
-                        let same = walked.get(key).is_some_and(|found| found.expose() == value);
-                        assert!(same || owner.get(&at) == Some(&index), "byte {at} ^ {mask:#x}, entry {index}");
-                    }
+        file.write_all_at(&[byte ^ mask], at as u64).unwrap();
+        // Looking up all of them each time takes minutes: each lookup has its turn.
+        let some: Vec<_> = (at..at + 9).map(|index| index % pairs.len()).collect();
+        match read_all(&scratch.0, &some.iter().map(|&index| keys[index].clone()).collect::<Vec<_>>()) {
+            Err(_) => noticed += 1,
+            Ok(values) => {
+                for (index, value) in some.into_iter().zip(values) {
+                    let same = value.is_some_and(|value| value.expose() == pairs[index].1);
+                    assert!(same || owner.get(&at) == Some(&index), "byte {at} ^ {mask:#x}, entry {index}");
+                }
+                let file = HashFile::new(File::open(&scratch.0).unwrap()).unwrap();
+                let walked: BTreeMap<_, _> = file.pairs().map(Result::unwrap).collect();
+                for (index, (key, value)) in pairs.iter().enumerate() {
+                    let same = walked.get(key).is_some_and(|found| found.expose() == value);
+                    assert!(same || owner.get(&at) == Some(&index), "byte {at} ^ {mask:#x}, entry {index}");
                 }
             }
-            read_regardless(&scratch.0, &keys[..3]);
         }
+        read_regardless(&scratch.0, &keys[..3]);
         file.write_all_at(&[*byte], at as u64).unwrap();
     }
     assert!(noticed > original.len() / 16, "only {noticed} changes were noticed");
@@ -116,12 +114,12 @@ fn flip_each_byte(settings: &[&str], masks: &[u8], pairs: &Pairs) {
 
 #[test]
 fn a_changed_byte_is_noticed_or_harmless() {
-    flip_each_byte(&["db_pagesize=512"], &[0xff, 0x01], &users(100));
+    flip_each_byte(&["db_pagesize=512"], 0x01, &users(100));
 }
 
 #[test]
 fn a_changed_byte_is_noticed_or_harmless_in_large_pages() {
-    flip_each_byte(&["db_lorder=4321"], &[0x02], &users(100));
+    flip_each_byte(&["db_lorder=4321"], 0x02, &users(100));
 }
 
 #[test]

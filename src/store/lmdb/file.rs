@@ -126,6 +126,7 @@ impl LmdbFile {
             let Some((shared, length)) = self.shared(Want::Write)? else { continue };
             let mut size = 0;
             let outcome = match &*shared.opened() {
+                Some(opened) if !opened.is_intact() => Err(lmdb_rs::Error::Panic),
                 Some(opened) if opened.serves(Want::Write) => opened.write(length, &mut size, &body),
                 _ => {
                     self.forget();
@@ -151,7 +152,7 @@ impl LmdbFile {
             lmdb_rs::Error::MapResized => {
                 shared.follow_resize().map_err(|error| lmdb_error(what, &self.path, error))?;
             }
-            // An earlier write of a meta page failed, and LMDB will not go on with this environment.
+            // Its descriptors are gone, or an earlier write of a meta page failed: nothing goes on with this one.
             lmdb_rs::Error::Panic => shared.close(),
             lmdb_rs::Error::ReadersFull => std::thread::sleep(PAUSE),
             error => return Err(lmdb_error(what, &self.path, error)),
