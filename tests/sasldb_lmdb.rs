@@ -456,6 +456,9 @@ fn a_child_process_opens_the_file_anew() {
                             put(&file, &format!("child{n}-{round}"), b"child");
                             assert_eq!(get(&file, "alice").unwrap(), b"secret");
                         }
+                        // The parent's environment is still mapped, as it must not be closed, and our own beside it.
+                        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+                        assert_eq!(maps.lines().filter(|line| line.ends_with(db.to_str().unwrap())).count(), 2);
                         // And a child of the child.
                         let pid = libc::fork();
                         if pid == 0 {
@@ -527,12 +530,20 @@ fn a_removed_lock_file_is_made_again() {
     put(&file, "alice", b"secret");
     fs::remove_file(&lock).unwrap();
     put(&file, "bob", b"secret");
+    assert!(lock.exists());
+    // One that another process made in its place is taken up.
+    fs::remove_file(&lock).unwrap();
+    run(&mut child("put carol", &db), b"");
+    put(&file, "bob", b"changed");
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let here = scratch.0.to_str().unwrap();
+    assert!(!maps.lines().any(|line| line.contains(here) && line.ends_with("(deleted)")), "{maps}");
     let writer = Running::start(child("write w", &db).stdout(Stdio::null()));
     for n in 0..25 {
         put(&file, &format!("us{n}"), b"us");
     }
     writer.finish();
-    assert_eq!(lmdb_dump(&db).len(), 2 + 75 + 25);
+    assert_eq!(lmdb_dump(&db).len(), 3 + 75 + 25);
     assert_eq!(mode(&lock), 0o600);
 }
 

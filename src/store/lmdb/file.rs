@@ -190,3 +190,49 @@ pub(super) fn lmdb_error(what: &str, path: &Path, error: lmdb_rs::Error) -> Erro
     };
     Error::fail(format!("{}: cannot {what} the password database: {cause}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// Another process commits a pair, under another name of the file and so another lock file.
+    fn commit(path: &Path, pair: &str) {
+        let mut child = Command::new("mdb_load")
+            .args(["-n", "-T"])
+            .arg(path)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("mdb_load is needed for this test");
+        child.stdin.take().unwrap().write_all(pair.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn without_the_lock_file_a_commit_means_reading_again() {
+        let folder = std::env::temp_dir().join(format!("oxisasl-unlocked-{}", std::process::id()));
+        let (path, other) = (folder.join("db"), folder.join("other"));
+        fs::create_dir(&folder).unwrap();
+        commit(&other, "key\nold\n");
+        fs::hard_link(&other, &path).unwrap();
+        // No one can use this as a lock file.
+        fs::create_dir(folder.join("db-lock")).unwrap();
+        let file = LmdbFile::new(&path, LmdbOptions::default());
+        let readings = Cell::new(0);
+        let value = file
+            .read(|txn, db| {
+                readings.set(readings.get() + 1);
+                if readings.get() == 1 {
+                    commit(&other, "key\nnew\n");
+                }
+                txn.get(db, &"key").map(<[u8]>::to_vec)
+            })
+            .unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(readings.get(), 2);
+        assert_eq!(value.unwrap(), b"new");
+    }
+}
