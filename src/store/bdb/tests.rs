@@ -214,3 +214,34 @@ fn a_file_replaced_by_another_is_read_anew() {
     fs::rename(&other.0, &one.0).unwrap();
     assert!(file.get_many(&late, 8192).unwrap()[0].is_some());
 }
+
+#[test]
+fn versions_and_kinds_are_told_apart() {
+    let pairs = users(50);
+    let scratch = load(&["db_pagesize=512"], &pairs);
+    let original = fs::read(&scratch.0).unwrap();
+    let read_with = |changes: &[(usize, u8)]| {
+        let mut bytes = original.clone();
+        for &(at, byte) in changes {
+            bytes[at] = byte;
+        }
+        fs::write(&scratch.0, bytes).unwrap();
+        read_all(&scratch.0, &keys(&pairs))
+    };
+    // Up to 4.5 the pages of pairs have another type, and nothing else is different.
+    let older: Vec<_> =
+        (1..original.len() / 512).map(|page| page * 512 + 25).filter(|&at| original[at] == 13).collect();
+    let older: Vec<_> = older.into_iter().map(|at| (at, 2)).chain([(16, 8)]).collect();
+    for changes in [&older[..], &[(16, 10)]] {
+        let values = read_with(changes).unwrap();
+        assert!(values.iter().zip(&pairs).all(|(value, pair)| value.as_ref().unwrap().expose() == pair.1));
+    }
+    for (at, byte, words) in
+        [(16, 7, "db_upgrade"), (16, 11, "newer"), (24, 1, "encrypted"), (26, 2, "partitioned"), (36, 3, "partitioned")]
+    {
+        match read_with(&[(at, byte)]) {
+            Err(Problem::Unsupported(what)) => assert!(what.contains(words), "{what}"),
+            other => panic!("{at}: {other:?}"),
+        }
+    }
+}
