@@ -132,6 +132,11 @@ impl Code {
         TABLE.iter().find(|row| row.1 == number).map_or(Code::Foreign(number), |row| row.0)
     }
 
+    /// Every code that has a name.
+    pub fn all() -> impl Iterator<Item = Code> {
+        TABLE.iter().map(|row| row.0)
+    }
+
     /// The text of the C interface for this code (`sasl_errstring`), in English.
     #[must_use]
     pub fn text(self) -> &'static str {
@@ -146,6 +151,7 @@ pub struct Error {
     code: Code,
     detail: Cow<'static, str>,
     prompts: Box<[Prompt]>,
+    told: bool,
 }
 
 /// The result of everything that can fail in this crate.
@@ -154,13 +160,18 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error with a code and a sentence about it (which may be empty).
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Error { code, detail: detail.into(), prompts: Box::default() }
+        Error { code, detail: detail.into(), prompts: Box::default(), told: false }
     }
 
     /// The client's user must be asked; the same call is then made again (RFC 4422 leaves the asking to the application).
     #[must_use]
     pub fn interact(prompts: Vec<Prompt>) -> Self {
-        Error { code: Code::Interact, detail: Cow::Borrowed(""), prompts: prompts.into_boxed_slice() }
+        Error { code: Code::Interact, detail: Cow::Borrowed(""), prompts: prompts.into_boxed_slice(), told: false }
+    }
+
+    /// An error of foreign code, which has written to the log itself what it wanted there.
+    pub fn told(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Error { told: true, ..Error::new(code, detail) }
     }
 
     /// The peer broke the protocol.
@@ -195,10 +206,25 @@ impl Error {
         &self.detail
     }
 
+    /// Whether the log has been told already.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.told
+    }
+
     /// What the client's user must be asked; empty unless the code is [`Code::Interact`].
     #[must_use]
     pub fn prompts(&self) -> &[Prompt] {
         &self.prompts
+    }
+
+    /// The same error, told as `what`. Its own detail is added unless it is about the credentials, where it would tell
+    /// the other side whether the user exists.
+    #[must_use]
+    pub fn in_context(self, what: &'static str) -> Self {
+        let keep_quiet = self.detail.is_empty() || matches!(self.code, Code::BadAuth | Code::NoUser | Code::Trans);
+        let detail = if keep_quiet { Cow::Borrowed(what) } else { Cow::Owned(format!("{what}: {}", self.detail)) };
+        Error { detail, told: false, ..self }
     }
 
     /// The same error under another code.

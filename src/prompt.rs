@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::secret::Secret;
 
 /// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum PromptKind {
     /// The identity to act as (authzid); empty means the same as the authcid.
@@ -48,6 +48,13 @@ impl Prompt {
             PromptKind::Realm => ("Available realms:", "Please enter your realm"),
         };
         Prompt { kind, challenge: Some(label.into()), text: text.into(), default: None, realms: Vec::new() }
+    }
+
+    /// The same question, with what an empty answer means.
+    #[must_use]
+    pub fn with_default(mut self, default: &str) -> Self {
+        self.default = Some(default.to_owned());
+        self
     }
 
     /// The question for a realm: one of those that the server offers, or `default`.

@@ -1,0 +1,155 @@
+//! The format language of `sasl_seterror` and of the `log` entry of plugins. It looks like printf's but is its own:
+//! `%m` takes an errno, `%z` a SASL code.
+
+use std::ffi::{CStr, c_char, c_int};
+
+use oxisasl::Code;
+
+/// The arguments of one call, in C's hands.
+#[repr(C)]
+pub struct Arguments {
+    _opaque: [u8; 0],
+}
+
+unsafe extern "C" {
+    fn oxisasl_next_int(arguments: *mut Arguments) -> c_int;
+    fn oxisasl_next_text(arguments: *mut Arguments) -> *const c_char;
+}
+
+/// Where the values for a format come from.
+pub trait Values {
+    /// The next integer.
+    fn int(&mut self) -> c_int;
+    /// The next string; `None` for NULL.
+    fn text(&mut self) -> Option<Vec<u8>>;
+}
+
+/// The values of a variadic call.
+pub struct FromC(*mut Arguments);
+
+impl FromC {
+    /// The values behind a format.
+    ///
+    /// # Safety
+    /// `arguments` is what `variadic.c` made for this call, and the caller passed what the format says.
+    #[must_use]
+    pub unsafe fn new(arguments: *mut Arguments) -> Self {
+        FromC(arguments)
+    }
+}
+
+impl Values for FromC {
+    fn int(&mut self) -> c_int {
+        // SAFETY: by the contract of `new` there is an int.
+        unsafe { oxisasl_next_int(self.0) }
+    }
+
+    fn text(&mut self) -> Option<Vec<u8>> {
+        // SAFETY: by the contract of `new` there is a string or NULL.
+        unsafe {
+            let text = oxisasl_next_text(self.0);
+            (!text.is_null()).then(|| CStr::from_ptr(text).to_bytes().to_vec())
+        }
+    }
+}
+
+/// Which function's dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// `sasl_seterror`: `%s %c %d %i %m %z %%`; `%z` does not tell that a user does not exist.
+    SetError,
+    /// The `log` of plugins: `%o %u %x %X` as well.
+    Log,
+}
+
+/// Puts values into a format. An unknown conversion is kept as it stands and takes no value.
+#[must_use]
+pub fn format(format: &[u8], values: &mut dyn Values, dialect: Dialect) -> String {
+    let mut out = Vec::with_capacity(format.len() + 32);
+    let mut rest = format.iter().copied();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        // Flags, widths and lengths are passed over, as they change no value.
+        let mut skipped = Vec::new();
+        let conversion = loop {
+            match rest.next() {
+                Some(byte @ (b'0'..=b'9' | b'.' | b'-' | b'+' | b' ' | b'#' | b'l' | b'h')) => skipped.push(byte),
+                other => break other,
+            }
+        };
+        match (conversion, dialect) {
+            (Some(b'%'), _) => out.push(b'%'),
+            (Some(b's'), _) => out.extend(values.text().unwrap_or_else(|| b"(null)".to_vec())),
+            (Some(b'c'), _) => out.extend(u8::try_from(values.int() & 0xff)),
+            (Some(b'd' | b'i'), _) => out.extend(values.int().to_string().bytes()),
+            (Some(b'm'), _) => out.extend(os_error(values.int()).bytes()),
+            (Some(b'z'), dialect) => {
+                let code = match values.int() {
+                    0 => None,
+                    number => Some(Code::from_number(number)),
+                };
+                let shown = code.filter(|code| *code != Code::NoUser || dialect == Dialect::Log);
+                out.extend(match (code, shown) {
+                    (None, _) => "successful result".bytes(),
+                    (_, Some(code)) => code.text().bytes(),
+                    _ => Code::BadAuth.text().bytes(),
+                });
+            }
+            (Some(b'u'), Dialect::Log) => out.extend(values.int().cast_unsigned().to_string().bytes()),
+            (Some(b'x'), Dialect::Log) => out.extend(format!("{:x}", values.int()).bytes()),
+            (Some(b'X'), Dialect::Log) => out.extend(format!("{:X}", values.int()).bytes()),
+            (Some(b'o'), Dialect::Log) => out.extend(format!("{:o}", values.int()).bytes()),
+            (other, _) => {
+                out.push(b'%');
+                out.extend(skipped);
+                out.extend(other);
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// The system's own words for an errno.
+fn os_error(errno: c_int) -> String {
+    let text = std::io::Error::from_raw_os_error(errno).to_string();
+    text.rsplit_once(" (os error").map_or(text.clone(), |(words, _)| words.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed(Vec<c_int>, Vec<Option<&'static str>>);
+
+    impl Values for Fixed {
+        fn int(&mut self) -> c_int {
+            self.0.remove(0)
+        }
+
+        fn text(&mut self) -> Option<Vec<u8>> {
+            self.1.remove(0).map(|text| text.as_bytes().to_vec())
+        }
+    }
+
+    fn with(text: &str, ints: &[c_int], texts: &[Option<&'static str>], dialect: Dialect) -> String {
+        format(text.as_bytes(), &mut Fixed(ints.to_vec(), texts.to_vec()), dialect)
+    }
+
+    #[test]
+    fn conversions() {
+        let all = with("%s|%c|%d|%i|%m|%z|%%|%s", &[65, -1, 7, 2, -4], &[Some("x"), None], Dialect::SetError);
+        assert_eq!(all, "x|A|-1|7|No such file or directory|no mechanism available|%|(null)");
+        assert_eq!(with("%u %x %X %o", &[-1, 255, 255, 8], &[], Dialect::Log), "4294967295 ff FF 10");
+        assert_eq!(with("%z", &[-20], &[], Dialect::SetError), "authentication failure");
+        assert_eq!(with("%z", &[-20], &[], Dialect::Log), "user not found");
+    }
+
+    #[test]
+    fn unknown_conversions_take_nothing() {
+        assert_eq!(with("a%qb %5.2fc %", &[], &[], Dialect::SetError), "a%qb %5.2fc %");
+        assert_eq!(with("%u", &[], &[], Dialect::SetError), "%u");
+    }
+}

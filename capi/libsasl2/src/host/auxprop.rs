@@ -1,0 +1,115 @@
+//! A property store of a plugin.
+
+use std::ffi::{c_char, c_uint};
+use std::ptr::{null, null_mut};
+
+use oxisasl::props::Props;
+use oxisasl::store::{AuxProp, Change, LookupFlags, StoreCx};
+use oxisasl::{Code, Error, Result};
+
+use super::lie;
+use super::plug::AuxpropPlug;
+use crate::abi::OK;
+use crate::conn::{Conn, hooks_of};
+use crate::propctx::PropCtx;
+use crate::utils;
+
+/// A store, from its registration until the last connection that may use it has gone.
+pub struct PluginStore {
+    plug: *const AuxpropPlug,
+    name: String,
+}
+
+// SAFETY: the structure is the plugin's, which keeps it as it is while it is registered; its functions may be called by any
+// thread.
+unsafe impl Send for PluginStore {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for PluginStore {}
+
+impl PluginStore {
+    /// The store that a plugin describes.
+    ///
+    /// # Safety
+    /// `plug` points to a structure that stays as it is for good.
+    pub unsafe fn new(plug: *const AuxpropPlug, name: String) -> Self {
+        PluginStore { plug, name }
+    }
+
+    /// The plugin's own structure.
+    pub fn plug(&self) -> &AuxpropPlug {
+        // SAFETY: by the contract of `new`.
+        unsafe { &*self.plug }
+    }
+
+    fn judged(&self, conn: &Conn, status: i32) -> Result<()> {
+        if status == OK { Ok(()) } else { Err(conn.callback_error(status)) }
+    }
+}
+
+impl Drop for PluginStore {
+    fn drop(&mut self) {
+        let plug = self.plug();
+        if let Some(free) = plug.auxprop_free {
+            // SAFETY: the store is not in use any more, and this happens once.
+            unsafe { free(plug.glob_context, utils::for_server()) };
+        }
+    }
+}
+
+impl AuxProp for PluginStore {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The values go straight into the connection's properties, which the plugin is shown.
+    fn lookup(&self, cx: &StoreCx<'_>, user: &[u8], flags: LookupFlags, _: &Props) -> Result<()> {
+        let conn = hooks_of(cx.host).ok_or_else(|| lie(&self.name, "can only be asked for a connection"))?;
+        let plug = self.plug();
+        let lookup = plug.auxprop_lookup.ok_or_else(|| lie(&self.name, "has no auxprop_lookup"))?;
+        let params = conn.host().server_params(conn)?;
+        let (user, len) = terminated(user)?;
+        // SAFETY: the name lives during the call, and the parameters with the connection.
+        let status = unsafe { lookup(plug.glob_context, params, flags.bits(), user.as_ptr().cast(), len) };
+        self.judged(conn, status)
+    }
+
+    /// A store without a function for it takes part in nothing, which is no failure.
+    fn can_store(&self, _: &StoreCx<'_>) -> Result<()> {
+        let plug = self.plug();
+        let Some(store) = plug.auxprop_store else { return Ok(()) };
+        // SAFETY: NULL in the place of everything is how this is asked.
+        match unsafe { store(plug.glob_context, null_mut(), null_mut(), null(), 0) } {
+            OK => Ok(()),
+            status => Err(Error::from(Code::from_number(status))),
+        }
+    }
+
+    fn store(&self, cx: &StoreCx<'_>, user: &[u8], changes: &[Change<'_>]) -> Result<()> {
+        let plug = self.plug();
+        let Some(store) = plug.auxprop_store else { return Ok(()) };
+        let conn = hooks_of(cx.host).ok_or_else(|| lie(&self.name, "can only be asked for a connection"))?;
+        let params = conn.host().server_params(conn)?;
+        let (user, len) = terminated(user)?;
+        let ctx = PropCtx::new();
+        ctx.request(&changes.iter().map(|change| change.name).collect::<Vec<_>>());
+        for change in changes {
+            for value in change.values {
+                ctx.props().add(change.name, value.clone())?;
+            }
+        }
+        ctx.update();
+        // SAFETY: name and properties live during the call, and the parameters with the connection.
+        let status = unsafe {
+            store(plug.glob_context, params, (&raw const ctx).cast_mut(), user.as_ptr().cast::<c_char>(), len)
+        };
+        self.judged(conn, status)
+    }
+}
+
+/// A name with a NUL behind it, and its length.
+fn terminated(name: &[u8]) -> Result<(Vec<u8>, c_uint)> {
+    let len = c_uint::try_from(name.len()).map_err(|_| Error::param("the user's name is too long"))?;
+    let mut text = name.to_vec();
+    text.push(0);
+    Ok((text, len))
+}

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Everything that CI runs. Installs what is missing of Debian's packages first, and says so.
+set -eu
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "Debian packages"
+sh scripts/packages.sh check
+
+step "Format and lints"
+cargo fmt --all --check
+cargo clippy --workspace --all-targets --locked -- -D warnings
+cargo clippy -p oxisasl --no-default-features --locked -- -D warnings
+
+step "The library as it ships"
+make all
+OXISASL_RIG_LIBRARY=$PWD/target/lib
+LIBSASL2_DIR=$PWD/target/lib
+export OXISASL_RIG_LIBRARY LIBSASL2_DIR
+
+step "Documentation"
+RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked -p oxisasl
+
+step "Tests"
+cargo test --workspace --locked --no-fail-fast -- --skip abi_
+
+step "The same C program on the stock library and on ours"
+cargo test --locked --no-fail-fast --test c_abi -- --exact abi_base64 abi_config abi_md5 abi_plugins abi_prop abi_prophold abi_utf8
+
+step "Demonstration"
+make demo

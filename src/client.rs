@@ -1,0 +1,86 @@
+//! What all client sessions of an application share.
+
+use std::sync::Arc;
+
+use crate::config::{NoOptions, Options};
+use crate::error::{Code, Error, Result};
+use crate::identity::CanonUser;
+use crate::log::{Log, NoLog};
+use crate::mech::Mechanism;
+use crate::registry::Registry;
+use crate::session::{ClientParams, ClientSession};
+
+/// A client application: its options and mechanisms.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) options: Arc<dyn Options>,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) registry: Registry,
+    canon_users: Vec<Arc<dyn CanonUser>>,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Client {
+    /// With the built-in mechanisms and no options.
+    #[must_use]
+    pub fn new() -> Self {
+        Client {
+            options: Arc::new(NoOptions),
+            log: Arc::new(NoLog),
+            registry: Registry::builtin(),
+            canon_users: Vec::new(),
+        }
+    }
+
+    /// With these options.
+    #[must_use]
+    pub fn options(mut self, options: impl Options + 'static) -> Self {
+        self.options = Arc::new(options);
+        self
+    }
+
+    /// With this log.
+    #[must_use]
+    pub fn log(mut self, log: impl Log + 'static) -> Self {
+        self.log = Arc::new(log);
+        self
+    }
+
+    /// With one more mechanism.
+    #[must_use]
+    pub fn mechanism(mut self, mechanism: impl Mechanism + 'static) -> Self {
+        self.registry = self.registry.with(Arc::new(mechanism));
+        self
+    }
+
+    /// With one more canonicaliser for the option `canon_user_plugin`.
+    #[must_use]
+    pub fn canonicalizer(mut self, canon: impl CanonUser + 'static) -> Self {
+        self.canon_users.insert(0, Arc::new(canon));
+        self
+    }
+
+    /// The mechanisms.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// A session with one server.
+    ///
+    /// # Errors
+    /// [`Code::NoMech`] when the option `client_mech_list` leaves no mechanism.
+    pub fn session(self: &Arc<Self>, params: ClientParams) -> Result<ClientSession> {
+        ClientSession::new(Arc::clone(self), params)
+    }
+
+    pub(crate) fn canon_user(&self, name: &str) -> Result<&dyn CanonUser> {
+        let found = self.canon_users.iter().map(Arc::as_ref).find(|canon| canon.is_named(name));
+        found.ok_or_else(|| Error::new(Code::NoMech, format!("desired canon_user plugin {name} not found")))
+    }
+}

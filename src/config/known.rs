@@ -1,0 +1,145 @@
+//! The options that exist, for whoever explains or checks a configuration.
+
+/// What an option's value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Anything.
+    Text,
+    /// Yes or no, as [`super::is_yes`] reads it.
+    Flag,
+    /// A number.
+    Number,
+    /// Words with blanks between them.
+    Words,
+    /// Words with blanks between them: password verifiers.
+    Verifiers,
+    /// `no`, `noplain` or yes.
+    Transition,
+}
+
+/// An option that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Its name.
+    pub name: &'static str,
+    /// What its value looks like.
+    pub kind: Kind,
+    /// Which part reads it.
+    pub part: &'static str,
+    /// What holds when it is not set.
+    pub default: &'static str,
+    /// What it is.
+    pub meaning: &'static str,
+}
+
+/// The option of this name, in lower case.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Known> {
+    KNOWN.iter().find(|known| known.name == name)
+}
+
+/// The password verifiers that `pwcheck_method` can name.
+pub const VERIFIERS: &[&str] = &["auxprop", "saslauthd", "pwcheck", "authdaemond", "pam", "shadow", "alwaystrue"];
+
+macro_rules! known {
+    ($($part:literal { $($name:literal $kind:ident $default:literal $meaning:literal;)+ })+) => {
+        /// All of them, by the part that reads them.
+        pub const KNOWN: &[Known] = &[$($(
+            Known { name: $name, kind: Kind::$kind, part: $part, default: $default, meaning: $meaning },
+        )+)+];
+    };
+}
+
+known! {
+    "core" {
+        "pwcheck_method" Verifiers "auxprop" "how plaintext passwords are checked: verifiers, tried in order";
+        "auxprop_plugin" Words "all" "the stores that properties of users are read from, in order";
+        "auto_transition" Transition "no" "whether a password that another verifier accepted is put into the stores";
+        "canon_user_plugin" Text "INTERNAL" "what brings user names into their canonical form";
+        "mech_list" Words "all" "the mechanisms that a server offers, in order";
+        "client_mech_list" Words "all" "the mechanisms that a client may choose";
+        "log_level" Number "1" "the level up to which messages are logged, 0 (none) to 7 (passwords too)";
+        "plugin_list" Text "" "a file that lists the mechanism plugins, in place of searching for them";
+    }
+    "saslauthd" {
+        "saslauthd_path" Text "/var/run/saslauthd/mux" "the socket of saslauthd, or the directory that has its mux";
+    }
+    "saslauthd" {
+        "saslauthd_timeout" Number "30" "the seconds that a question to saslauthd may take";
+    }
+    "authdaemond" {
+        "authdaemond_path" Text "/dev/null" "the socket of Courier authdaemond";
+        "authdaemon_path" Text "" "another spelling of authdaemond_path";
+    }
+    "sasldb" {
+        "sasldb_path" Text "/etc/sasldb2" "the file of the embedded user database";
+        "sasldb_mapsize" Number "10240" "the most that an LMDB database may grow to, in KiB";
+        "sasldb_maxreaders" Number "126" "how many may read an LMDB database at once";
+    }
+    "sql" {
+        "sql_engine" Text "mysql" "the database: mysql, pgsql, sqlite or sqlite3";
+        "sql_hostnames" Text "" "hosts to connect to, as host:port, with commas between them";
+        "sql_user" Text "" "the database's user";
+        "sql_passwd" Text "" "the database's password";
+        "sql_database" Text "" "the database's name";
+        "sql_select" Text "" "the statement that reads a property: %u user, %r realm, %p property";
+        "sql_statement" Text "" "the old name of sql_select";
+        "sql_insert" Text "" "the statement that stores a property which is not there: also %v value";
+        "sql_update" Text "" "the statement that stores a property which is there: also %v value";
+        "sql_usessl" Flag "no" "whether the connection to the database is encrypted";
+    }
+    "ldapdb" {
+        "ldapdb_uri" Text "" "the directory's servers";
+        "ldapdb_id" Text "" "the identity that binds and acts for the users";
+        "ldapdb_pw" Text "" "its password";
+        "ldapdb_mech" Text "" "the mechanism that it binds with";
+        "ldapdb_rc" Text "" "a file in place of ldaprc";
+        "ldapdb_starttls" Text "" "try or demand: whether TLS is started";
+        "ldapdb_canon_attr" Text "" "the attribute that holds a user's canonical name";
+    }
+    "DIGEST-MD5" {
+        "digest_weak_ciphers" Flag "yes" "whether the ciphers rc4-40, rc4-56 and des may be used";
+        "reauth_timeout" Number "0" "for how many minutes a client may authenticate again in one step";
+    }
+    "SCRAM" {
+        "scram_iteration_counter" Number "4096" "how often the hash is iterated for passwords stored as plaintext";
+        "scram_minimum_iterations" Number "4096" "how many iterations a server must ask a client for, at least";
+        "scram_secret_generate" Flag "no" "whether setting a password stores verifiers for SCRAM";
+    }
+    "GSSAPI" {
+        "keytab" Text "" "the file that holds the server's keys";
+        "ad_compat" Flag "no" "whether a client asks for integrity and confidentiality together";
+        "ccache_store" Text "" "where delegated credentials are put";
+        "service_principal" Text "" "the server's name; * takes any for which there is a key";
+    }
+    "OTP" {
+        "otp_mda" Text "md5" "the hash of new one-time passwords: md4, md5 or sha1";
+        "opiekeys" Text "/etc/opiekeys" "the file of the opie library";
+    }
+    "SRP" {
+        "srp_mda" Text "sha1" "the hash: md5, sha1 or rmd160";
+    }
+    "NTLM" {
+        "ntlm_server" Text "" "servers that are asked in turn, with commas between them";
+        "ntlm_v2" Flag "no" "whether a client sends an NTLMv2 response";
+    }
+    "KERBEROS_V4" {
+        "srvtab" Text "/etc/srvtab" "the file that holds the server's keys";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_is_there_once_as_files_spell_it() {
+        for (position, known) in KNOWN.iter().enumerate() {
+            assert_eq!(KNOWN.iter().position(|other| other.name == known.name), Some(position), "{}", known.name);
+            assert!(known.name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'_' | b'0'..=b'9')), "{}", known.name);
+            assert!(!known.meaning.is_empty());
+        }
+        assert_eq!(find("mech_list").unwrap().kind, Kind::Words);
+        assert_eq!(find("MECH_LIST"), None);
+    }
+}

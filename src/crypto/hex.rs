@@ -1,0 +1,45 @@
+//! Lower-case hexadecimal, as CRAM-MD5 and DIGEST-MD5 write their digests.
+
+/// The bytes as lower-case hexadecimal digits.
+#[must_use]
+pub fn to_hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).map_or('0', |digit| char::from(*digit));
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// The bytes that lower-case hexadecimal digits stand for. `None` where there is anything else, upper case included,
+/// or an odd number of digits.
+#[must_use]
+pub fn from_hex(digits: &[u8]) -> Option<Vec<u8>> {
+    let nibble = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = digits.as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    pairs.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_survives() {
+        let all: Vec<u8> = (0..=255).collect();
+        assert_eq!(from_hex(to_hex(&all).as_bytes()).as_deref(), Some(all.as_slice()));
+        assert_eq!(to_hex(&[0, 0x9a, 0xff]), "009aff");
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for wrong in ["0", "0G", "AB", "0x", " 0", "0\n", "é"] {
+            assert_eq!(from_hex(wrong.as_bytes()), None, "{wrong:?}");
+        }
+        assert_eq!(from_hex(b""), Some(Vec::new()));
+    }
+}

@@ -1,0 +1,193 @@
+//! Mechanisms. One file each holds its grammar, client, server and tests; a line in [`BUILTIN`] puts it everywhere:
+//! into listings, the interoperability matrix, the fuzz targets and the README's table.
+
+use std::any::Any;
+use std::borrow::Cow;
+
+use crate::config::Options;
+use crate::ctx::{Authenticated, ClientCx, ServerCx};
+use crate::error::{Code, Error, Result};
+use crate::hooks::PasswordChange;
+use crate::layer::SecurityLayer;
+use crate::policy::{Features, Refusal, SecurityFlags, Ssf};
+use crate::prompt::PromptKind;
+
+pub mod anonymous;
+pub mod cram_md5;
+pub mod digest_md5;
+pub mod external;
+pub mod login;
+pub mod plain;
+pub mod scram;
+#[cfg(test)]
+pub(crate) mod test_world;
+
+/// Every mechanism that is built in. The order decides between mechanisms that are equally strong.
+pub static BUILTIN: &[&dyn Mechanism] = &[
+    &scram::SHA512,
+    &scram::SHA384,
+    &scram::SHA256,
+    &scram::SHA224,
+    &scram::SHA1,
+    &digest_md5::DigestMd5,
+    &external::External,
+    &cram_md5::CramMd5,
+    &plain::Plain,
+    &login::Login,
+    &anonymous::Anonymous,
+];
+
+/// What is known about a mechanism before it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MechInfo {
+    /// The registered name (IANA, "SASL Mechanisms"), without `-PLUS`.
+    pub name: Cow<'static, str>,
+    /// The part that it comes from, as listings show it.
+    pub plugin: Cow<'static, str>,
+    /// The strength of its strongest security layer.
+    pub max_ssf: Ssf,
+    /// What it guarantees.
+    pub security: SecurityFlags,
+    /// The length of its hash in bits, where mechanisms differ in nothing else.
+    pub hash_bits: u32,
+    /// How its server behaves; `None` when it has none.
+    pub server: Option<Features>,
+    /// How its client behaves; `None` when it has none.
+    pub client: Option<Features>,
+    /// What its client must be able to ask; without it the mechanism is not offered.
+    pub prompts: Cow<'static, [PromptKind]>,
+}
+
+/// What a client of most mechanisms must be able to ask.
+pub const NAME_AND_PASSWORD: Cow<'static, [PromptKind]> = Cow::Borrowed(&[PromptKind::AuthName, PromptKind::Pass]);
+
+/// A side of an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The side that authenticates.
+    Client,
+    /// The side that is authenticated to.
+    Server,
+}
+
+/// What a mechanism may look at to say whether it can work on a connection.
+pub struct Facts<'a> {
+    /// Which side asks.
+    pub side: Side,
+    /// Whether the layer underneath says who the client is.
+    pub has_external_id: bool,
+    /// The session's options.
+    pub options: &'a dyn Options,
+    /// The session's hooks, for a mechanism that belongs to the same application.
+    pub host: &'a dyn Any,
+}
+
+/// A mechanism: a unit struct of one of the files here, a user's own, or a loaded plugin.
+pub trait Mechanism: Any + Send + Sync {
+    /// What is known about it.
+    fn info(&self) -> &MechInfo;
+
+    /// Whether it can work on a connection at all.
+    ///
+    /// # Errors
+    /// Why not.
+    fn available(&self, _facts: &Facts<'_>) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// A server for one exchange; `None` when there is none.
+    fn server(&self) -> Option<Box<dyn ServerMech>> {
+        None
+    }
+
+    /// A client for one exchange; `None` when there is none.
+    fn client(&self) -> Option<Box<dyn ClientMech>> {
+        None
+    }
+
+    /// Stores the mechanism's own secret for a user.
+    ///
+    /// # Errors
+    /// [`Code::NoChange`] when it has none of its own; else why it could not.
+    fn set_password(&self, _cx: &ServerCx<'_>, _user: &[u8], _change: &PasswordChange<'_>) -> Result<()> {
+        Err(Error::from(Code::NoChange))
+    }
+
+    /// Whether [`set_password`](Self::set_password) stores anything.
+    fn sets_passwords(&self) -> bool {
+        false
+    }
+}
+
+/// The server of one exchange. After an error, or when it is done, it is dropped and never stepped again.
+pub trait ServerMech: Send {
+    /// Called once, before the first step, when the client has named the mechanism.
+    ///
+    /// # Errors
+    /// Why the exchange cannot begin.
+    fn begin(&mut self, _cx: &ServerCx<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Takes the client's message; the first is empty when the client has not spoken yet.
+    ///
+    /// # Errors
+    /// Why the authentication fails.
+    fn step(&mut self, cx: &ServerCx<'_>, input: &[u8]) -> Result<Step>;
+}
+
+/// What a server does next.
+pub enum Step {
+    /// Sends this challenge and waits for the response.
+    Continue(Vec<u8>),
+    /// Has authenticated the client.
+    Done(Outcome),
+}
+
+/// A successful authentication, as its server sees it.
+pub struct Outcome {
+    /// The proof.
+    pub auth: Authenticated,
+    /// The last message to the client, if the mechanism has one.
+    pub data: Option<Vec<u8>>,
+    /// The security layer that was agreed on.
+    pub layer: Option<Box<dyn SecurityLayer>>,
+}
+
+impl From<Authenticated> for Step {
+    /// Done, with no last message and no layer.
+    fn from(auth: Authenticated) -> Self {
+        Step::Done(Outcome { auth, data: None, layer: None })
+    }
+}
+
+/// The client of one exchange. After an error other than [`Code::Interact`], or when it is done, it is dropped.
+pub trait ClientMech: Send {
+    /// Called once, before the first step, when the mechanism has been chosen.
+    ///
+    /// # Errors
+    /// Why the exchange cannot begin.
+    fn begin(&mut self, _cx: &ClientCx<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Takes the server's message; there is none before the client has spoken first.
+    ///
+    /// # Errors
+    /// [`Code::Interact`]: the step is repeated with the same input once the user has answered. Any other: why the
+    /// authentication fails.
+    fn step(&mut self, cx: &ClientCx<'_>, input: Option<&[u8]>) -> Result<ClientStep>;
+}
+
+/// What a client does next.
+pub enum ClientStep {
+    /// Sends this response, if any, and waits for the next challenge.
+    Continue(Option<Vec<u8>>),
+    /// Is done: sends this response, if any, and has authenticated the server if the mechanism does that.
+    Done {
+        /// The last response.
+        response: Option<Vec<u8>>,
+        /// The security layer that was agreed on.
+        layer: Option<Box<dyn SecurityLayer>>,
+    },
+}

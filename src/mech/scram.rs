@@ -1,0 +1,696 @@
+//! SCRAM over SHA-1 (RFC 5802), SHA-256 (RFC 7677) and their relatives SHA-224, SHA-384 and SHA-512, with and without
+//! channel binding (`-PLUS`).
+//!
+//! The server needs the password, or a verifier that helps nobody to log in. A user who is not there, or has neither, gets
+//! a salt that is the same every time, does the same work and is refused at the end as for a wrong password.
+
+use std::borrow::Cow;
+
+use subtle::{Choice, ConstantTimeEq};
+
+use super::{ClientMech, ClientStep, MechInfo, Mechanism, NAME_AND_PASSWORD, Outcome, ServerMech, Step};
+use crate::b64;
+use crate::chanbind::{BindingFlag, binding_name};
+use crate::config::is_yes;
+use crate::crypto::{Digest, Hash, ScramKeys, ScramVerifier, salted_password, scram_proof};
+use crate::ctx::{BindingChoice, ClientCx, ServerCx};
+use crate::error::{Code, Error, Result};
+use crate::identity::CanonFlags;
+use crate::log::Level;
+use crate::policy::{Features, SecurityFlags};
+use crate::rng;
+use crate::secret::Secret;
+use crate::text::{escape_name, saslprep, unescape_name};
+
+/// One of the mechanisms.
+#[derive(Debug)]
+pub struct Scram {
+    kind: Kind,
+    info: MechInfo,
+}
+
+/// SCRAM-SHA-1.
+pub static SHA1: Scram = Scram::new("SCRAM-SHA-1", Hash::Sha1);
+/// SCRAM-SHA-224.
+pub static SHA224: Scram = Scram::new("SCRAM-SHA-224", Hash::Sha224);
+/// SCRAM-SHA-256.
+pub static SHA256: Scram = Scram::new("SCRAM-SHA-256", Hash::Sha256);
+/// SCRAM-SHA-384.
+pub static SHA384: Scram = Scram::new("SCRAM-SHA-384", Hash::Sha384);
+/// SCRAM-SHA-512.
+pub static SHA512: Scram = Scram::new("SCRAM-SHA-512", Hash::Sha512);
+
+/// The longest message that either side takes, in bytes.
+const MAX_INPUT: usize = 2048;
+/// The shortest first message of either side.
+const MIN_FIRST: usize = 10;
+/// The random bytes of a nonce.
+const NONCE_BYTES: usize = 24;
+/// The number of iterations that a server asks for, and the least that a client computes, unless options say otherwise
+/// (RFC 7677 section 4).
+const ITERATIONS: u32 = 4096;
+/// A server that asks for more iterations wants to keep the client busy.
+const MAX_ITERATIONS: u32 = 65536;
+/// The length of the salt in the verifiers that are made for this library, in bytes.
+const VERIFIER_SALT: usize = 16;
+
+const PASSWORD: &str = "*userPassword";
+const VERIFIERS: &str = "*authPassword";
+const MISMATCH: &str = "StoredKey mismatch";
+
+impl Scram {
+    const fn new(name: &'static str, hash: Hash) -> Self {
+        let features = Features::PROXY.and(Features::HTTP).and(Features::CHANNEL_BINDING);
+        let info = MechInfo {
+            name: Cow::Borrowed(name),
+            plugin: Cow::Borrowed("scram"),
+            max_ssf: 0,
+            security: SecurityFlags::NO_PLAINTEXT
+                .and(SecurityFlags::NO_ACTIVE)
+                .and(SecurityFlags::NO_ANONYMOUS)
+                .and(SecurityFlags::MUTUAL_AUTH),
+            hash_bits: hash.len() as u32 * 8,
+            server: Some(features),
+            client: Some(features),
+            prompts: NAME_AND_PASSWORD,
+        };
+        Scram { kind: Kind { name, hash }, info }
+    }
+}
+
+impl Mechanism for Scram {
+    fn info(&self) -> &MechInfo {
+        &self.info
+    }
+
+    fn server(&self) -> Option<Box<dyn ServerMech>> {
+        Some(Box::new(Server { kind: self.kind, state: ServerState::Silent }))
+    }
+
+    fn client(&self) -> Option<Box<dyn ClientMech>> {
+        Some(Box::new(Client { kind: self.kind, state: ClientState::Start }))
+    }
+}
+
+/// What the mechanisms differ in.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    name: &'static str,
+    hash: Hash,
+}
+
+/// A password as it is hashed: prepared (RFC 5802 section 2.2), or as it is when it has no prepared form.
+fn prepared_password(password: &Secret) -> Secret {
+    match saslprep(password.expose()) {
+        Ok(Cow::Owned(prepared)) if !prepared.is_empty() => Secret::new(prepared),
+        _ => password.clone(),
+    }
+}
+
+// ---- Grammar (RFC 5802 section 7) ----
+
+impl Kind {
+    fn bad(self, what: &str) -> Error {
+        Error::protocol(format!("{what} in {} input", self.name))
+    }
+
+    fn invalid(self) -> Error {
+        Error::protocol(format!("Invalid {} input", self.name))
+    }
+
+    fn mandatory(self) -> Error {
+        Error::protocol(format!("Unsupported mandatory extension to {}", self.name))
+    }
+
+    fn check_input(self, input: &[u8], limit: &str) -> Result<()> {
+        if input.is_empty() {
+            return Err(Error::protocol(format!("{} input expected", self.name)));
+        }
+        if input.len() > MAX_INPUT {
+            return Err(Error::protocol(format!("{} input longer than ({limit}) bytes", self.name)));
+        }
+        if input.contains(&0) {
+            return Err(self.bad("NULs found"));
+        }
+        Ok(())
+    }
+
+    /// Extensions may be ignored, except `m=`, which says that this one may not (section 5.1).
+    fn check_extension(self, field: &[u8]) -> Result<()> {
+        match field {
+            [b'm', b'=', ..] => Err(self.mandatory()),
+            [name, b'=', value @ ..]
+                if name.is_ascii_alphabetic() && !value.is_empty() && str::from_utf8(value).is_ok() =>
+            {
+                Ok(())
+            }
+            _ => Err(self.bad("Invalid extension")),
+        }
+    }
+
+    fn check_nonce(self, nonce: &[u8]) -> Result<()> {
+        if nonce.is_empty() || !nonce.iter().all(u8::is_ascii_graphic) {
+            return Err(self.bad("Invalid nonce"));
+        }
+        Ok(())
+    }
+}
+
+fn fields(message: &[u8]) -> impl Iterator<Item = &[u8]> {
+    message.split(|byte| *byte == b',')
+}
+
+/// The value in a field `name=value`.
+fn value_of(field: Option<&[u8]>, name: u8) -> Option<&[u8]> {
+    match field? {
+        [first, b'=', value @ ..] if *first == name => Some(value),
+        _ => None,
+    }
+}
+
+/// A number without a sign; the greatest one for all that are too long.
+fn parse_count(digits: &[u8]) -> Option<u32> {
+    let digits = str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    if digits.is_empty() { None } else { Some(digits.parse().unwrap_or(u32::MAX)) }
+}
+
+/// `client-first-message`.
+struct ClientFirst<'a> {
+    flag: BindingFlag<'a>,
+    /// The GS2 header, to its second comma.
+    header: &'a [u8],
+    /// The rest.
+    bare: &'a [u8],
+    authzid: Option<Vec<u8>>,
+    user: Vec<u8>,
+    nonce: &'a [u8],
+}
+
+impl<'a> ClientFirst<'a> {
+    fn parse(kind: Kind, input: &'a [u8]) -> Result<Self> {
+        if (1..MIN_FIRST).contains(&input.len()) {
+            return Err(kind.invalid());
+        }
+        kind.check_input(input, "MAX_CLIENTIN_LEN")?;
+        let mut fields = fields(input);
+        let flag_field = fields.next().unwrap_or_default();
+        let flag = match flag_field {
+            b"n" => BindingFlag::Unsupported,
+            b"y" => BindingFlag::ServerLacksIt,
+            [b'p', b'=', name @ ..] => match binding_name(name) {
+                None => return Err(kind.bad("Invalid channel binding name")),
+                Some(name) => BindingFlag::Used(name),
+            },
+            [b'p', ..] => return Err(kind.bad("The initial 'p' needs to be followed by '='")),
+            [b'n' | b'y', ..] => return Err(kind.bad("',' expected")),
+            _ => {
+                let text = format!("The initial {} client response needs to start with 'y', 'n' or 'p'", kind.name);
+                return Err(Error::protocol(text));
+            }
+        };
+        let authzid_field = fields.next().unwrap_or(b"?");
+        let authzid = match authzid_field {
+            // The grammar has no empty name here, but some clients send one where they mean none.
+            b"" | b"a=" => None,
+            [b'a', b'=', name @ ..] => match unescape_name(name) {
+                None => return Err(kind.bad("Invalid authorization identity encoding")),
+                name => name,
+            },
+            _ => return Err(kind.bad("',' expected")),
+        };
+        let split = flag_field.len() + authzid_field.len() + 2;
+        let (header, bare) = input.split_at_checked(split).ok_or_else(|| kind.bad("',' expected"))?;
+        let user = match fields.next() {
+            Some([b'm', b'=', ..]) => return Err(kind.mandatory()),
+            field => value_of(field, b'n').ok_or_else(|| kind.bad("Username (n=) expected"))?,
+        };
+        let user = unescape_name(user).ok_or_else(|| kind.bad("Invalid username encoding"))?;
+        let nonce = value_of(fields.next(), b'r').ok_or_else(|| kind.bad("Nonce expected after the username"))?;
+        kind.check_nonce(nonce)?;
+        fields.try_for_each(|field| kind.check_extension(field))?;
+        Ok(ClientFirst { flag, header, bare, authzid, user, nonce })
+    }
+}
+
+/// `server-first-message`.
+struct ServerFirst<'a> {
+    nonce: &'a [u8],
+    salt: Vec<u8>,
+    iterations: u32,
+}
+
+impl<'a> ServerFirst<'a> {
+    fn parse(kind: Kind, input: &'a [u8]) -> Result<Self> {
+        kind.check_input(input, "MAX_SERVERIN_LEN")?;
+        let mut fields = fields(input);
+        let nonce = match fields.next() {
+            Some([b'e', b'=', error @ ..]) => return Err(server_error(error)),
+            _ if input.len() < MIN_FIRST || !input.contains(&b',') => return Err(kind.invalid()),
+            Some([b'm', b'=', ..]) => return Err(kind.mandatory()),
+            field => value_of(field, b'r').ok_or_else(|| kind.bad("Nonce (r=) expected"))?,
+        };
+        kind.check_nonce(nonce)?;
+        let salt = value_of(fields.next(), b's').ok_or_else(|| kind.bad("Salt expected after the nonce"))?;
+        let salt = b64::decode(salt).ok_or_else(|| Error::protocol("Invalid base64 encoding of the salt"))?;
+        if salt.is_empty() {
+            return Err(Error::protocol("The salt can't be empty"));
+        }
+        let count = value_of(fields.next(), b'i');
+        let count = count.ok_or_else(|| kind.bad("iteration-count expected after the salt"))?;
+        let iterations = parse_count(count).ok_or_else(|| kind.bad("Invalid iteration-count"))?;
+        if iterations > MAX_ITERATIONS {
+            return Err(Error::protocol("iteration-count is too big, refusing to compute"));
+        }
+        fields.try_for_each(|field| kind.check_extension(field))?;
+        Ok(ServerFirst { nonce, salt, iterations })
+    }
+}
+
+/// `client-final-message`.
+struct ClientFinal<'a> {
+    /// What `c=` stands for: the GS2 header and the data of the channel binding.
+    binding: Vec<u8>,
+    nonce: &'a [u8],
+    proof: Vec<u8>,
+    without_proof: &'a [u8],
+}
+
+impl<'a> ClientFinal<'a> {
+    fn parse(kind: Kind, input: &'a [u8]) -> Result<Self> {
+        kind.check_input(input, "MAX_CLIENTIN_LEN")?;
+        let mut fields = fields(input);
+        let Some(binding) = value_of(fields.next(), b'c') else {
+            let several = input.contains(&b',');
+            return Err(if several { kind.bad("Channel binding expected") } else { kind.invalid() });
+        };
+        let binding = b64::decode(binding).ok_or_else(|| {
+            Error::protocol(format!("Invalid base64 encoding of the channel bindings in {}", kind.name))
+        })?;
+        let nonce = fields.next().ok_or_else(|| kind.bad("At least nonce is expected"))?;
+        let nonce = value_of(Some(nonce), b'r').ok_or_else(|| kind.bad("Nonce expected"))?;
+        let proof = loop {
+            match fields.next() {
+                None => return Err(kind.bad("Client proof is expected")),
+                Some([b'p', b'=', proof @ ..]) => break proof,
+                Some(field) => kind.check_extension(field)?,
+            }
+        };
+        if fields.next().is_some() {
+            return Err(kind.bad("No extension data is allowed after the client proof"));
+        }
+        if proof.len() != kind.hash.len().div_ceil(3) * 4 {
+            return Err(kind.bad("Invalid client proof length"));
+        }
+        let without_proof = input.get(..input.len().saturating_sub(proof.len() + 3)).unwrap_or_default();
+        let proof = b64::decode(proof).ok_or_else(|| kind.bad("Invalid base64 encoding of the client proof"))?;
+        if proof.len() != kind.hash.len() {
+            return Err(kind.bad("Invalid client proof length"));
+        }
+        Ok(ClientFinal { binding, nonce, proof, without_proof })
+    }
+}
+
+/// The signature in a `server-final-message`. Extensions may follow it.
+fn parse_server_final(kind: Kind, input: &[u8]) -> Result<Vec<u8>> {
+    if input.len() < 3 {
+        return Err(Error::protocol(format!("Invalid {} input expected", kind.name)));
+    }
+    kind.check_input(input, "MAX_SERVERIN_LEN")?;
+    let mut fields = fields(input);
+    let signature = match fields.next() {
+        Some([b'e', b'=', error @ ..]) => return Err(server_error(error)),
+        field => value_of(field, b'v').ok_or_else(|| kind.bad("ServerSignature expected"))?,
+    };
+    let signature = b64::decode(signature);
+    let signature = signature.ok_or_else(|| kind.bad("Invalid base64 encoding of the server proof"))?;
+    fields.try_for_each(|field| kind.check_extension(field))?;
+    Ok(signature)
+}
+
+/// The error that a server tells (`server-error-value`), as far as it can be shown to anyone.
+fn server_error(value: &[u8]) -> Error {
+    let shown = |byte: &u8| if matches!(byte, b' '..=b'~') { char::from(*byte) } else { '?' };
+    let value: String = value.iter().take(80).map(shown).collect();
+    Error::bad_auth(format!("the server refused the authentication: {value}"))
+}
+
+// ---- Server ----
+
+struct Server {
+    kind: Kind,
+    state: ServerState,
+}
+
+enum ServerState {
+    /// The client may speak first.
+    Silent,
+    /// The client was told to speak.
+    Asked,
+    /// The client has a salt, and is to send its proof.
+    Challenged(Box<Challenged>),
+    /// An earlier step failed or was the last.
+    Over,
+}
+
+struct Challenged {
+    known: Known,
+    /// Why the client may not act as whom it wants to, which only a client with the right password is told.
+    no_authzid: Option<Error>,
+    /// What `c=` must stand for.
+    binding: Vec<u8>,
+    header_len: usize,
+    nonce: Vec<u8>,
+    client_first_bare: Vec<u8>,
+    server_first: Vec<u8>,
+}
+
+/// What the server knows of a user.
+struct Known {
+    salt: Vec<u8>,
+    iterations: u32,
+    /// A proof made with any of these will do.
+    keys: Vec<ScramKeys>,
+    /// Why no proof will do, though there are keys to compare it with.
+    refusal: Option<Error>,
+}
+
+impl ServerMech for Server {
+    fn step(&mut self, cx: &ServerCx<'_>, input: &[u8]) -> Result<Step> {
+        match std::mem::replace(&mut self.state, ServerState::Over) {
+            ServerState::Silent if input.is_empty() => {
+                self.state = ServerState::Asked;
+                Ok(Step::Continue(Vec::new()))
+            }
+            ServerState::Silent | ServerState::Asked => {
+                let challenged = challenge(self.kind, cx, input)?;
+                let message = challenged.server_first.clone();
+                self.state = ServerState::Challenged(Box::new(challenged));
+                Ok(Step::Continue(message))
+            }
+            ServerState::Challenged(challenged) => challenged.verify(self.kind, cx, input),
+            ServerState::Over => Err(Error::fail("the exchange is over")),
+        }
+    }
+}
+
+fn challenge(kind: Kind, cx: &ServerCx<'_>, input: &[u8]) -> Result<Challenged> {
+    let message = ClientFirst::parse(kind, input)?;
+    let user = match saslprep(&message.user) {
+        Ok(prepared) if !prepared.is_empty() || message.user.is_empty() => prepared,
+        _ => return Err(kind.bad("Invalid username")),
+    };
+    let mut binding = message.header.to_vec();
+    if let Some(channel) = cx.check_binding(message.flag)? {
+        binding.extend_from_slice(&channel.data);
+    }
+    let (known, no_authzid) = look_up(kind, cx, &user, message.authzid.as_deref())?;
+    let nonce = [message.nonce, cx.nonce(NONCE_BYTES)?.as_bytes()].concat();
+    let tail = format!(",s={},i={}", b64::encode(&known.salt), known.iterations);
+    Ok(Challenged {
+        known,
+        no_authzid,
+        binding,
+        header_len: message.header.len(),
+        server_first: [b"r=", &nonce[..], tail.as_bytes()].concat(),
+        nonce,
+        client_first_bare: message.bare.to_vec(),
+    })
+}
+
+/// Takes the names and finds what to check the proof with. That there is no such user comes out at the end only.
+fn look_up(kind: Kind, cx: &ServerCx<'_>, user: &[u8], authzid: Option<&[u8]>) -> Result<(Known, Option<Error>)> {
+    const AS_USER: &str = "unable to canonify user and get auxprops";
+    const AS_AUTHZID: &str = "unable to canonify authorization ID";
+    let known_to_store = |result: Result<()>, what| match result {
+        Err(error) if error.code() == Code::NoUser => Ok(false),
+        Err(error) => Err(error.in_context(what)),
+        Ok(()) => Ok(true),
+    };
+    cx.props().request([PASSWORD, VERIFIERS]);
+    let both = if authzid.is_none() { CanonFlags::AUTHZID } else { CanonFlags::default() };
+    let found = known_to_store(cx.canonicalize(user, CanonFlags::AUTHID.and(both)), AS_USER);
+    let password = cx.props().first(PASSWORD);
+    let verifiers = cx.props().all(VERIFIERS);
+    let authzid_found = match authzid {
+        Some(authzid) if found.is_ok() => known_to_store(cx.canonicalize(authzid, CanonFlags::AUTHZID), AS_AUTHZID),
+        _ => Ok(true),
+    };
+    cx.props().erase(PASSWORD);
+    cx.props().erase(VERIFIERS);
+    let known = if found? {
+        kind.known(cx, user, password, &verifiers)?
+    } else {
+        cx.log(Level::Debug, "user not found, going on with a made-up salt");
+        kind.made_up(cx, user, Error::new(Code::NoUser, MISMATCH))?
+    };
+    let no_authzid = (!authzid_found?).then(|| Error::new(Code::NoUser, AS_AUTHZID));
+    Ok((known, no_authzid))
+}
+
+impl Kind {
+    fn known(self, cx: &ServerCx<'_>, user: &[u8], password: Option<Secret>, verifiers: &[Secret]) -> Result<Known> {
+        if let Some(password) = password {
+            if password.expose().is_empty() {
+                return self.made_up(cx, user, Error::fail("empty secret"));
+            }
+            let salt = self.salt(cx, user)?;
+            let iterations = self.iterations(cx);
+            let mut keys = vec![ScramKeys::derive(self.hash, password.expose(), &salt, iterations)];
+            let prepared = prepared_password(&password);
+            if prepared.expose() != password.expose() {
+                // Clients that follow RFC 5802 prepare the password, others do not.
+                keys.push(ScramKeys::derive(self.hash, prepared.expose(), &salt, iterations));
+            }
+            return Ok(Known { salt, iterations, keys, refusal: None });
+        }
+        let verifier = |value: &Secret| ScramVerifier::parse(self.name, self.hash, value.expose());
+        if let Some(ScramVerifier { iterations, salt, keys }) = verifiers.iter().find_map(verifier) {
+            return Ok(Known { salt, iterations, keys: vec![keys], refusal: None });
+        }
+        match verifiers {
+            [] => cx.log(Level::Fail, "no secret in database"),
+            _ => cx.log(Level::Fail, &format!("No valid {} secret found", self.name)),
+        }
+        self.made_up(cx, user, cx.no_secret().in_context(MISMATCH))
+    }
+
+    /// What a user without a secret is told and compared with, in the form that secrets have here: a password, or where
+    /// the option `scram_secret_generate` makes verifiers, one of these.
+    fn made_up(self, cx: &ServerCx<'_>, user: &[u8], refusal: Error) -> Result<Known> {
+        let mut salt = self.salt(cx, user)?;
+        let iterations = self.iterations(cx);
+        let keys = if cx.option("scram_secret_generate").is_some_and(|value| is_yes(&value)) {
+            salt.truncate(VERIFIER_SALT);
+            let key = Secret::from(self.hash.hmac(rng::process_key()?, &[&salt]).as_ref());
+            ScramKeys::new(self.hash, key.clone(), key).into_iter().collect()
+        } else {
+            vec![ScramKeys::derive(self.hash, rng::process_key()?, &salt, iterations)]
+        };
+        Ok(Known { salt, iterations, keys, refusal: Some(refusal) })
+    }
+
+    /// The salt of a user whose password is stored as it is, or who is not there: always the same, since otherwise asking
+    /// twice would tell one from the other.
+    fn salt(self, cx: &ServerCx<'_>, user: &[u8]) -> Result<Vec<u8>> {
+        let user = cx.identity().authid.unwrap_or_else(|| user.to_vec());
+        Ok(self.hash.hmac(rng::process_key()?, &[b"salt", self.name.as_bytes(), b"\0", &user]).as_ref().to_vec())
+    }
+
+    fn iterations(self, cx: &ServerCx<'_>) -> u32 {
+        const OPTION: &str = "scram_iteration_counter";
+        let Some(value) = cx.option(OPTION) else { return ITERATIONS };
+        let (iterations, why) = match parse_count(value.trim().as_bytes()) {
+            None | Some(0) => (ITERATIONS, "not a positive number"),
+            Some(count) if count <= MAX_ITERATIONS => return count,
+            Some(_) => (MAX_ITERATIONS, "more than clients compute"),
+        };
+        cx.log(Level::Err, &format!("{OPTION} \"{value}\" is {why}, using {iterations}"));
+        iterations
+    }
+}
+
+impl Challenged {
+    fn verify(self, kind: Kind, cx: &ServerCx<'_>, input: &[u8]) -> Result<Step> {
+        let message = ClientFinal::parse(kind, input)?;
+        self.check_binding(kind, &message.binding)?;
+        if message.nonce != self.nonce {
+            return Err(Error::protocol(format!("Nonce mismatch {} input", kind.name)));
+        }
+        let auth_message: [&[u8]; 5] = [&self.client_first_bare, b",", &self.server_first, b",", message.without_proof];
+        let mut equal = Choice::from(0);
+        let mut signature = None;
+        for keys in &self.known.keys {
+            let proved = keys.proves(&message.proof, &auth_message);
+            if signature.is_none() || bool::from(proved) {
+                signature = Some(keys.sign(&auth_message));
+            }
+            equal |= proved;
+        }
+        if let Some(refusal) = self.known.refusal {
+            return Err(refusal);
+        }
+        let auth = cx.proof(equal, MISMATCH)?;
+        if let Some(error) = self.no_authzid {
+            return Err(error);
+        }
+        let data = signature.map(|signature| format!("v={}", b64::encode(signature.as_ref())).into_bytes());
+        Ok(Step::Done(Outcome { auth, data, layer: None }))
+    }
+
+    fn check_binding(&self, kind: Kind, theirs: &[u8]) -> Result<()> {
+        if bool::from(self.binding.ct_eq(theirs)) {
+            return Ok(());
+        }
+        let header = self.binding.get(..self.header_len).unwrap_or_default();
+        Err(Error::protocol(if theirs.starts_with(header) && self.binding.len() > header.len() {
+            format!("Channel bindings mismatch in {}", kind.name)
+        } else {
+            format!(
+                "Channel bindings prefix doesn't match the one received in the GS2 header of {}. Expected \"{}\"",
+                kind.name,
+                header.escape_ascii()
+            )
+        }))
+    }
+}
+
+// ---- Client ----
+
+struct Client {
+    kind: Kind,
+    state: ClientState,
+}
+
+enum ClientState {
+    Start,
+    /// Waits for salt and iteration count.
+    Hello(Box<Hello>),
+    /// Waits for the server's signature, which must be this.
+    Proved(Digest),
+    /// An earlier step failed or was the last.
+    Over,
+}
+
+struct Hello {
+    password: Secret,
+    /// What `c=` stands for.
+    binding: Vec<u8>,
+    bare: Vec<u8>,
+    nonce: String,
+}
+
+impl ClientMech for Client {
+    fn step(&mut self, cx: &ClientCx<'_>, input: Option<&[u8]>) -> Result<ClientStep> {
+        match std::mem::replace(&mut self.state, ClientState::Over) {
+            ClientState::Start => {
+                // A question to the user comes before anything else, and then this step once more.
+                self.state = ClientState::Start;
+                let (hello, message) = hello(cx)?;
+                self.state = ClientState::Hello(Box::new(hello));
+                Ok(ClientStep::Continue(Some(message)))
+            }
+            ClientState::Hello(hello) => {
+                let (message, signature) = hello.prove(self.kind, cx, input.unwrap_or_default())?;
+                self.state = ClientState::Proved(signature);
+                Ok(ClientStep::Continue(Some(message)))
+            }
+            ClientState::Proved(signature) => {
+                let theirs = parse_server_final(self.kind, input.unwrap_or_default())?;
+                if !bool::from(signature.matches(&theirs)) {
+                    return Err(Error::bad_auth("ServerSignature mismatch"));
+                }
+                Ok(ClientStep::Done { response: None, layer: None })
+            }
+            ClientState::Over => Err(Error::fail("the exchange is over")),
+        }
+    }
+}
+
+/// What the client says first, and what it must remember of it.
+fn hello(cx: &ClientCx<'_>) -> Result<(Hello, Vec<u8>)> {
+    let credentials = cx.credentials(true)?;
+    cx.identify(&credentials.authcid, credentials.authzid.as_deref())?;
+    let authcid = cx.authid()?;
+    let authcid = match saslprep(&authcid) {
+        Ok(prepared) if !prepared.is_empty() => prepared,
+        _ => return Err(Error::param("the user name is not UTF-8, or has characters that SASLprep prohibits")),
+    };
+    let (flag, data) = binding(cx)?;
+    let mut header = [&flag[..], b","].concat();
+    if let Some(authzid) = credentials.authzid.and(cx.identity().user) {
+        if authzid.contains(&0) || str::from_utf8(&authzid).is_err() {
+            return Err(Error::param("the authorization name is not UTF-8, or has a NUL in it"));
+        }
+        header.extend_from_slice(b"a=");
+        escape_name(&authzid, &mut header);
+    }
+    header.push(b',');
+    let nonce = cx.nonce(NONCE_BYTES)?;
+    let mut bare = b"n=".to_vec();
+    escape_name(&authcid, &mut bare);
+    bare.extend_from_slice(b",r=");
+    bare.extend_from_slice(nonce.as_bytes());
+    let message = [&header[..], &bare].concat();
+    let password = prepared_password(&credentials.password);
+    header.extend_from_slice(&data);
+    Ok((Hello { password, binding: header, bare, nonce }, message))
+}
+
+/// The flag of the GS2 header, and the data of the channel binding.
+fn binding(cx: &ClientCx<'_>) -> Result<(Vec<u8>, Vec<u8>)> {
+    match cx.binding_choice() {
+        BindingChoice::None => Ok((b"n".to_vec(), Vec::new())),
+        BindingChoice::ServerLacksIt => Ok((b"y".to_vec(), Vec::new())),
+        BindingChoice::Use => {
+            let failed = |text| Error::new(Code::BadBinding, text);
+            let binding = cx.binding(None).ok_or_else(|| failed("there is no channel binding to use"))?;
+            if binding.data.is_empty() {
+                return Err(failed("the channel binding is empty"));
+            }
+            let name = binding_name(binding.name.as_bytes());
+            let name = name.ok_or_else(|| Error::param("the name of the channel binding has illegal characters"))?;
+            Ok(([b"p=", name.as_bytes()].concat(), binding.data))
+        }
+    }
+}
+
+impl Hello {
+    /// The proof, and the signature that the server has to answer with.
+    fn prove(&self, kind: Kind, cx: &ClientCx<'_>, server_first: &[u8]) -> Result<(Vec<u8>, Digest)> {
+        let message = ServerFirst::parse(kind, server_first)?;
+        if message.nonce.len() <= self.nonce.len() || !message.nonce.starts_with(self.nonce.as_bytes()) {
+            let text = "The nonce received from the server doesn't start from the nonce sent by the client";
+            return Err(Error::protocol(text));
+        }
+        check_iterations(cx, message.iterations)?;
+        let without_proof = [b"c=", b64::encode(&self.binding).as_bytes(), b",r=", message.nonce].concat();
+        let auth_message: [&[u8]; 5] = [&self.bare, b",", server_first, b",", &without_proof];
+        let salted = salted_password(kind.hash, self.password.expose(), &message.salt, message.iterations);
+        let (proof, signature) = scram_proof(kind.hash, &salted, &auth_message);
+        let response = [&without_proof[..], b",p=", b64::encode(proof.as_ref()).as_bytes()].concat();
+        Ok((response, signature))
+    }
+}
+
+/// Few iterations make a proof that is easy to guess passwords with, so a server that asks for them is refused (RFC 7677
+/// section 4). The option `scram_minimum_iterations` lets in those that are set to fewer, with a warning.
+fn check_iterations(cx: &ClientCx<'_>, iterations: u32) -> Result<()> {
+    const OPTION: &str = "scram_minimum_iterations";
+    let minimum = match cx.option(OPTION) {
+        None => ITERATIONS,
+        Some(value) => parse_count(value.trim().as_bytes())
+            .ok_or_else(|| Error::fail(format!("{OPTION} \"{value}\" is not a number")))?
+            .max(1),
+    };
+    if iterations < minimum {
+        return Err(Error::protocol("iteration-count is too small, refusing to compute"));
+    }
+    if iterations < ITERATIONS {
+        cx.log(Level::Warn, &format!("the server asks for {iterations} iterations only, {ITERATIONS} are the least"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "scram_tests.rs"]
+mod tests;

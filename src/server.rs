@@ -1,0 +1,161 @@
+//! What all server sessions of an application share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::config::{NoOptions, Options};
+use crate::error::{Code, Error, Result};
+use crate::identity::CanonUser;
+use crate::log::{Log, NoLog};
+use crate::mech::Mechanism;
+use crate::registry::Registry;
+use crate::rng;
+use crate::session::{ServerParams, ServerSession};
+use crate::store::{self, AuxProp, StoreCx};
+use crate::verify::{PasswordVerifier, auxprop::Auxprop, saslauthd::Saslauthd};
+
+/// A server application: its options, mechanisms, stores and password verifiers.
+#[derive(Clone)]
+pub struct Server {
+    pub(crate) name: String,
+    pub(crate) options: Arc<dyn Options>,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) registry: Registry,
+    pub(crate) stores: Vec<Arc<dyn AuxProp>>,
+    verifiers: Vec<Arc<dyn PasswordVerifier>>,
+    canon_users: Vec<Arc<dyn CanonUser>>,
+    warned: Arc<AtomicBool>,
+}
+
+impl Server {
+    /// An application of this name, with the built-in mechanisms and verifiers, without options and stores.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        // Servers fork for each connection: what is to be the same for all of them has to be there before. Without
+        // random bytes now, the session that needs them fails.
+        let _ = rng::process_key();
+        Server {
+            name: name.into(),
+            options: Arc::new(NoOptions),
+            log: Arc::new(NoLog),
+            registry: Registry::builtin(),
+            stores: Vec::new(),
+            verifiers: vec![Arc::new(Auxprop), Arc::new(Saslauthd)],
+            canon_users: Vec::new(),
+            warned: Arc::default(),
+        }
+    }
+
+    /// The application's name, which its configuration file is named after.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// With these options.
+    #[must_use]
+    pub fn options(mut self, options: impl Options + 'static) -> Self {
+        self.options = Arc::new(options);
+        self
+    }
+
+    /// With this log.
+    #[must_use]
+    pub fn log(mut self, log: impl Log + 'static) -> Self {
+        self.log = Arc::new(log);
+        self
+    }
+
+    /// With one more store of users' properties; it is asked before those that are there.
+    #[must_use]
+    pub fn store(mut self, store: impl AuxProp + 'static) -> Self {
+        self.stores.insert(0, Arc::new(store));
+        self
+    }
+
+    /// With one more password verifier; one of the same name is replaced.
+    #[must_use]
+    pub fn verifier(mut self, verifier: impl PasswordVerifier + 'static) -> Self {
+        self.verifiers.retain(|known| !known.name().eq_ignore_ascii_case(verifier.name()));
+        self.verifiers.push(Arc::new(verifier));
+        self
+    }
+
+    /// With one more mechanism.
+    #[must_use]
+    pub fn mechanism(mut self, mechanism: impl Mechanism + 'static) -> Self {
+        self.registry = self.registry.with(Arc::new(mechanism));
+        self
+    }
+
+    /// With one more canonicaliser for the option `canon_user_plugin`.
+    #[must_use]
+    pub fn canonicalizer(mut self, canon: impl CanonUser + 'static) -> Self {
+        self.canon_users.insert(0, Arc::new(canon));
+        self
+    }
+
+    /// The mechanisms.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The stores, the first asked first.
+    #[must_use]
+    pub fn stores(&self) -> &[Arc<dyn AuxProp>] {
+        &self.stores
+    }
+
+    /// Whether the stores can be written to, as far as can be told without a session.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn can_store(&self) -> Result<()> {
+        let cx = StoreCx {
+            service: "",
+            fqdn: "",
+            realm: None,
+            options: self.options.as_ref(),
+            log: self.log.as_ref(),
+            host: &(),
+        };
+        store::can_store(&self.stores, &cx)
+    }
+
+    /// A session with one client.
+    ///
+    /// # Errors
+    /// When the machine's host name is needed and cannot be had.
+    pub fn session(self: &Arc<Self>, params: ServerParams) -> Result<ServerSession> {
+        let fqdn = match &params.fqdn {
+            Some(fqdn) => fqdn.clone(),
+            None => crate::sys::host::fqdn()?,
+        };
+        Ok(ServerSession::new(Arc::clone(self), params, fqdn.to_ascii_lowercase()))
+    }
+
+    pub(crate) fn find_verifier(&self, name: &str) -> Option<&dyn PasswordVerifier> {
+        self.verifiers.iter().map(Arc::as_ref).find(|verifier| verifier.name().eq_ignore_ascii_case(name))
+    }
+
+    pub(crate) fn unknown_verifier(&self, name: &str) -> String {
+        let known = self.verifiers.iter().map(|verifier| verifier.name()).collect::<Vec<_>>().join(", ");
+        format!("unknown password verifier {name} in pwcheck_method; there are: {known}")
+    }
+
+    pub(crate) fn canon_user(&self, name: &str) -> Result<&dyn CanonUser> {
+        let found = self.canon_users.iter().map(Arc::as_ref).find(|canon| canon.is_named(name));
+        found.ok_or_else(|| Error::new(Code::NoMech, format!("desired canon_user plugin {name} not found")))
+    }
+
+    /// The names of all mechanisms.
+    pub(crate) fn names(&self) -> String {
+        self.registry.iter().map(|mechanism| mechanism.info().name.as_ref()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// True the first time: a warning that would come with every connection comes once.
+    pub(crate) fn first_time(&self) -> bool {
+        !self.warned.swap(true, Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,441 @@
+//! What the two sides of a session have in common.
+//!
+//! A session's methods take `&self`: an application's callbacks, and plugins, ask for properties of the very session
+//! that is being stepped. The state is in cells that are borrowed for moments only, never while foreign code runs; a
+//! step within a step is refused.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Write as _;
+
+use crate::chanbind::ChannelBinding;
+use crate::error::{Code, Error, Result};
+use crate::identity::{CanonFlags, Identity};
+use crate::layer::SecurityLayer;
+use crate::log::Level;
+use crate::policy::{SecurityProps, SessionFlags, Ssf};
+use crate::registry::MechanismRef;
+
+pub mod address;
+pub mod client;
+mod password;
+pub mod server;
+
+pub use client::{ClientParams, ClientSession, ClientStart};
+pub use server::{ServerParams, ServerSession};
+
+use address::Address;
+
+/// How far an exchange is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// Send this, if anything, and go on with what the other side answers.
+    Continue(Option<Vec<u8>>),
+    /// Authenticated. Send this, if anything, with the success.
+    Done(Option<Vec<u8>>),
+}
+
+impl Progress {
+    /// What is to be sent.
+    #[must_use]
+    pub fn data(&self) -> Option<&[u8]> {
+        match self {
+            Progress::Continue(data) | Progress::Done(data) => data.as_deref(),
+        }
+    }
+
+    /// Whether the authentication is complete.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        matches!(self, Progress::Done(_))
+    }
+}
+
+/// The last error of a session, as the detail text of the C interface wants it.
+#[derive(Debug, Default)]
+struct LastError {
+    code: Option<Code>,
+    text: String,
+}
+
+/// What both sides have.
+pub(crate) struct Common {
+    pub service: String,
+    pub flags: SessionFlags,
+    pub mechanisms: std::sync::Arc<[MechanismRef]>,
+    pub security: Cell<SecurityProps>,
+    pub external_ssf: Cell<Ssf>,
+    pub external_id: RefCell<Option<Vec<u8>>>,
+    pub local: RefCell<Option<Address>>,
+    pub remote: RefCell<Option<Address>>,
+    pub bindings: RefCell<Vec<ChannelBinding>>,
+    pub identity: RefCell<Identity>,
+    pub mechanism: RefCell<Option<MechanismRef>>,
+    pub layer: RefCell<Option<Box<dyn SecurityLayer>>>,
+    pub ssf: Cell<Ssf>,
+    pub max_input: Cell<u32>,
+    pub log_level: Option<Level>,
+    last_error: RefCell<LastError>,
+}
+
+impl Common {
+    fn new(
+        service: String,
+        flags: SessionFlags,
+        log_level: Option<Level>,
+        mechanisms: std::sync::Arc<[MechanismRef]>,
+    ) -> Self {
+        Common {
+            service,
+            flags,
+            mechanisms,
+            security: Cell::default(),
+            external_ssf: Cell::default(),
+            external_id: RefCell::default(),
+            local: RefCell::default(),
+            remote: RefCell::default(),
+            bindings: RefCell::default(),
+            identity: RefCell::default(),
+            mechanism: RefCell::default(),
+            layer: RefCell::default(),
+            ssf: Cell::default(),
+            max_input: Cell::default(),
+            log_level,
+            last_error: RefCell::default(),
+        }
+    }
+
+    /// Forgets the exchange before: its identities, layer and error.
+    fn begin(&self) {
+        *self.identity.borrow_mut() = Identity::default();
+        *self.mechanism.borrow_mut() = None;
+        // What is dropped may be a plugin's: not while anything is borrowed.
+        drop(self.layer.take());
+        self.ssf.set(0);
+        self.max_input.set(0);
+        self.clear_error();
+    }
+
+    fn install(&self, layer: Option<Box<dyn SecurityLayer>>) {
+        match &layer {
+            Some(layer) => {
+                self.ssf.set(layer.ssf());
+                self.max_input.set(layer.max_input());
+            }
+            None => self.max_input.set(self.security.get().max_buf),
+        }
+        drop(self.layer.replace(layer));
+    }
+
+    fn take_name(&self, name: Vec<u8>, flags: CanonFlags) {
+        let mut identity = self.identity.borrow_mut();
+        if flags.contains(CanonFlags::AUTHZID) {
+            identity.user = Some(name.clone());
+        }
+        if flags.contains(CanonFlags::AUTHID) {
+            identity.authid = Some(name);
+        }
+    }
+
+    fn binding(&self, name: Option<&str>) -> Option<ChannelBinding> {
+        let bindings = self.bindings.borrow();
+        bindings.iter().find(|binding| name.is_none_or(|name| binding.name == name)).cloned()
+    }
+
+    fn clear_error(&self) {
+        *self.last_error.borrow_mut() = LastError::default();
+    }
+
+    /// Keeps an error for [`error_detail`](Self::error_detail).
+    fn note_error(&self, error: &Error) {
+        // A plugin may answer anything; a number that is not an error's says nothing.
+        let code = Some(error.code()).filter(|code| code.number() < 0);
+        *self.last_error.borrow_mut() = LastError { code, text: error.detail().to_owned() };
+    }
+
+    fn set_detail(&self, text: String) {
+        self.last_error.borrow_mut().text = text;
+    }
+
+    fn set_code(&self, code: Code) {
+        self.last_error.borrow_mut().code = Some(code);
+    }
+
+    fn raw_detail(&self) -> String {
+        self.last_error.borrow().text.clone()
+    }
+
+    /// `SASL(code): text: detail`. That a user does not exist is not told: it reads like any failure.
+    fn error_detail(&self) -> String {
+        let last = self.last_error.borrow();
+        let shown = last.code.map(|code| if code == Code::NoUser { Code::BadAuth } else { code });
+        let (number, text) = shown.map_or((0, "successful result"), |code| (code.number(), code.text()));
+        let mut out = String::new();
+        let _ = write!(out, "SASL({number}): {text}: {}", last.text);
+        out
+    }
+
+    fn encode(&self, chunks: &[&[u8]], out: &mut Vec<u8>) -> Result<()> {
+        if self.security.get().max_buf == 0 {
+            return Err(Error::new(
+                Code::TooWeak,
+                "called sasl_encode[v] with application that does not support security layers",
+            ));
+        }
+        let Some(mut layer) = self.layer.borrow_mut().take() else {
+            if self.ssf.get() > 0 {
+                return Err(Error::fail("the security layer is in use"));
+            }
+            chunks.iter().for_each(|chunk| out.extend_from_slice(chunk));
+            return Ok(());
+        };
+        let step = usize::try_from(layer.max_input()).unwrap_or(usize::MAX).max(1);
+        let joined;
+        let input = match chunks {
+            [one] => *one,
+            many => {
+                joined = many.concat();
+                &joined[..]
+            }
+        };
+        let result = input.chunks(step).try_for_each(|piece| layer.encode(piece, out));
+        *self.layer.borrow_mut() = Some(layer);
+        result
+    }
+
+    fn decode(&self, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let max_buf = self.security.get().max_buf;
+        if max_buf == 0 {
+            return Err(Error::new(
+                Code::TooWeak,
+                "called sasl_decode with application that does not support security layers",
+            ));
+        }
+        let Some(mut layer) = self.layer.borrow_mut().take() else {
+            if self.ssf.get() > 0 {
+                return Err(Error::fail("the security layer is in use"));
+            }
+            if input.len() > max_buf as usize {
+                return Err(Error::new(Code::BufOver, "input too large for default sasl_decode"));
+            }
+            out.extend_from_slice(input);
+            return Ok(());
+        };
+        let result = layer.decode(input, out);
+        *self.layer.borrow_mut() = Some(layer);
+        result
+    }
+}
+
+/// The methods that are the same on both sides, over a `common()` and a `record()` of their own.
+macro_rules! common_methods {
+    () => {
+        /// The service (`smtp`, `ldap`).
+        #[must_use]
+        pub fn service(&self) -> &str {
+            &self.common.service
+        }
+
+        /// What the connection demands.
+        #[must_use]
+        pub fn security(&self) -> SecurityProps {
+            self.common.security.get()
+        }
+
+        /// Sets what the connection demands.
+        ///
+        /// # Errors
+        /// [`Code::TooWeak`] when a security layer is demanded but there is no buffer for one.
+        pub fn set_security(&self, props: SecurityProps) -> Result<()> {
+            self.record((|| {
+                if props.max_buf == 0 && props.min_ssf > 0 {
+                    return Err(Error::new(
+                        Code::TooWeak,
+                        "Attempt to disable security layers (maxoutbuf == 0) with min_ssf > 0",
+                    ));
+                }
+                self.common.security.set(props);
+                Ok(())
+            })())
+        }
+
+        /// The strength of the layer underneath (TLS, say).
+        #[must_use]
+        pub fn external_ssf(&self) -> Ssf {
+            self.common.external_ssf.get()
+        }
+
+        /// Sets the strength of the layer underneath.
+        pub fn set_external_ssf(&self, ssf: Ssf) {
+            self.common.external_ssf.set(ssf);
+        }
+
+        /// Sets who the layer underneath says the client is; empty or `None` for nobody.
+        pub fn set_external_id(&self, id: Option<&[u8]>) {
+            *self.common.external_id.borrow_mut() = id.filter(|id| !id.is_empty()).map(<[u8]>::to_vec);
+        }
+
+        /// Who the layer underneath says the client is.
+        #[must_use]
+        pub fn external_identity(&self) -> Option<Vec<u8>> {
+            self.common.external_id.borrow().clone()
+        }
+
+        /// Sets the address of this end: `address;port` or `address`, numeric; `None` forgets it.
+        ///
+        /// # Errors
+        /// [`Code::BadParam`] when it is not of that form.
+        pub fn set_local(&self, text: Option<&str>) -> Result<()> {
+            let parsed = text.map(|text| Address::parse(text, "IPLOCALPORT")).transpose();
+            *self.common.local.borrow_mut() = self.record(parsed)?;
+            Ok(())
+        }
+
+        /// Sets the address of the other end, in the same form.
+        ///
+        /// # Errors
+        /// As [`set_local`](Self::set_local).
+        pub fn set_remote(&self, text: Option<&str>) -> Result<()> {
+            let parsed = text.map(|text| Address::parse(text, "IPREMOTEPORT")).transpose();
+            *self.common.remote.borrow_mut() = self.record(parsed)?;
+            Ok(())
+        }
+
+        /// The address of this end, as it was set.
+        #[must_use]
+        pub fn local(&self) -> Option<String> {
+            self.common.local.borrow().as_ref().map(|address| address.to_string())
+        }
+
+        /// The address of the other end, as it was set.
+        #[must_use]
+        pub fn remote(&self) -> Option<String> {
+            self.common.remote.borrow().as_ref().map(|address| address.to_string())
+        }
+
+        /// Adds a channel binding (RFC 5056); one of the same name is replaced.
+        pub fn add_binding(&self, binding: ChannelBinding) {
+            let mut bindings = self.common.bindings.borrow_mut();
+            bindings.retain(|known| known.name != binding.name);
+            bindings.push(binding);
+        }
+
+        /// Forgets all channel bindings.
+        pub fn clear_bindings(&self) {
+            self.common.bindings.borrow_mut().clear();
+        }
+
+        /// The user to act as, once known. Known is not proved: only success is.
+        #[must_use]
+        pub fn user(&self) -> Option<Vec<u8>> {
+            self.common.identity.borrow().user.clone()
+        }
+
+        /// The user whose credentials are used, once known.
+        #[must_use]
+        pub fn authid(&self) -> Option<Vec<u8>> {
+            self.common.identity.borrow().authid.clone()
+        }
+
+        /// The mechanism in use, once chosen.
+        #[must_use]
+        pub fn mechanism(&self) -> Option<MechanismRef> {
+            self.common.mechanism.borrow().clone()
+        }
+
+        /// The strength of the security layer in force.
+        #[must_use]
+        pub fn ssf(&self) -> Ssf {
+            self.common.ssf.get()
+        }
+
+        /// The longest input to [`encode`](Self::encode) that makes one packet.
+        #[must_use]
+        pub fn max_input(&self) -> u32 {
+            self.common.max_input.get()
+        }
+
+        /// The least important lines that the log is to have; none without any.
+        #[must_use]
+        pub fn log_level(&self) -> Option<Level> {
+            self.common.log_level
+        }
+
+        /// What the application said about its protocol.
+        #[must_use]
+        pub fn flags(&self) -> SessionFlags {
+            self.common.flags
+        }
+
+        /// Protects what is to be sent, and appends it to `out`: the chunks are one stream. Without a security layer it is
+        /// left as it is.
+        ///
+        /// # Errors
+        /// [`Code::TooWeak`] when no buffer size was set, so that there can be no layer; or that of the layer.
+        pub fn encode(&self, chunks: &[&[u8]], out: &mut Vec<u8>) -> Result<()> {
+            self.record(self.common.encode(chunks, out))
+        }
+
+        /// Takes what was received, in pieces of any size, and appends what it means to `out`.
+        ///
+        /// # Errors
+        /// As [`encode`](Self::encode); and for anything that the peer cannot have sent.
+        pub fn decode(&self, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
+            let decoded = self.record(self.common.decode(input, out));
+            if let Err(error) = &decoded
+                && self.common.ssf.get() > 0
+                && !error.detail().is_empty()
+            {
+                self.write_log(Level::Err, error.detail());
+            }
+            decoded
+        }
+
+        /// The last error in one line: `SASL(-13): authentication failure: detail`.
+        #[must_use]
+        pub fn error_detail(&self) -> String {
+            self.common.error_detail()
+        }
+
+        /// The detail alone.
+        #[must_use]
+        pub fn raw_error_detail(&self) -> String {
+            self.common.raw_detail()
+        }
+
+        /// Puts a text of the application, or of a plugin, in the place of the error detail.
+        pub fn set_error_detail(&self, text: String) {
+            self.common.set_detail(text);
+        }
+
+        /// Puts a code of the application, or of a plugin, in the place of the last error's.
+        pub fn set_error_code(&self, code: Code) {
+            self.common.set_code(code);
+        }
+
+        /// The channel binding of this name.
+        #[must_use]
+        pub fn binding_of(&self, name: &str) -> Option<ChannelBinding> {
+            self.common.binding(Some(name))
+        }
+
+        /// Ends what is under way: the exchange, and the security layer.
+        pub fn end(&self) {
+            drop(self.exchange.replace(Exchange::Idle));
+            self.common.begin();
+        }
+
+        /// Keeps an error as the last error.
+        pub fn note_error(&self, error: &Error) {
+            self.common.note_error(error);
+        }
+
+        /// Keeps the error of a result as the last error.
+        pub(crate) fn record<T>(&self, result: Result<T>) -> Result<T> {
+            if let Err(error) = &result {
+                self.common.note_error(error);
+            }
+            result
+        }
+    };
+}
+pub(crate) use common_methods;

@@ -1,0 +1,272 @@
+//! What a server session does with passwords: check them, store them, and ask whether a user exists.
+
+use super::ServerSession;
+use crate::config::Options;
+use crate::ctx::{ServerCx, World};
+use crate::error::{Code, Error, Result};
+use crate::hooks::{PasswordChange, PasswordFlags};
+use crate::identity::CanonFlags;
+use crate::log::Level;
+use crate::props::Props;
+use crate::secret::Secret;
+use crate::store::{self, Change};
+use crate::verify::{Attempt, Directory, PasswordVerifier};
+
+/// What the option `auto_transition` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transition {
+    /// Store what every mechanism needs.
+    Full,
+    /// Store no plaintext password.
+    NoPlain,
+}
+
+impl Directory for ServerSession {
+    fn lookup(&self, user: &[u8], names: &[&str]) -> Result<()> {
+        self.props.request(names);
+        self.canonicalize(user, CanonFlags::AUTHID.and(CanonFlags::AUTHZID))
+    }
+
+    fn props(&self) -> &Props {
+        &self.props
+    }
+}
+
+impl ServerSession {
+    /// Checks a password as the option `pwcheck_method` says (`sasl_checkpass`). The user is then authenticated.
+    ///
+    /// # Errors
+    /// [`Code::BadAuth`], [`Code::NoUser`], or why it could not be checked.
+    pub fn check_password(&self, user: &[u8], password: &Secret) -> Result<()> {
+        self.common.clear_error();
+        self.record(
+            self.canonicalize(user, CanonFlags::AUTHID.and(CanonFlags::AUTHZID).and(CanonFlags::EXTERNALLY_VERIFIED))
+                .and_then(|()| self.verify(password))
+                .and_then(|()| self.authorize()),
+        )
+    }
+
+    /// Whether a user exists, as far as the verifiers know (`sasl_user_exists`).
+    ///
+    /// # Errors
+    /// [`Code::NoUser`], or why it could not be found out.
+    pub fn user_exists(&self, user: &[u8], service: Option<&str>, realm: Option<&str>) -> Result<()> {
+        self.common.clear_error();
+        let own_realm = self.realm();
+        let name = self.qualified(user, realm.or(own_realm.as_deref()));
+        self.record(self.ask_verifiers(&name, service.unwrap_or(&self.common.service), &mut |verifier, attempt| {
+            verifier.user_exists(attempt)
+        }))
+    }
+
+    fn qualified(&self, user: &[u8], realm: Option<&str>) -> Vec<u8> {
+        match realm.filter(|realm| !realm.is_empty() && !user.contains(&b'@')) {
+            Some(realm) => [user, b"@", realm.as_bytes()].concat(),
+            None => user.to_vec(),
+        }
+    }
+
+    /// Checks a password of the canonical user.
+    pub(super) fn verify(&self, password: &Secret) -> Result<()> {
+        let user = self.authid().ok_or_else(|| Error::fail("the user name is not known yet"))?;
+        if let Some(Ok(())) = self.hooks.check_password(&user, password, &self.props) {
+            return Ok(());
+        }
+        let mut foreign = false;
+        let service = self.common.service.clone();
+        self.ask_verifiers(&user, &service, &mut |verifier, attempt| {
+            foreign = verifier.is_foreign();
+            verifier.verify(attempt, password)
+        })?;
+        if let Some(transition) = self.transition().filter(|_| foreign) {
+            self.do_transition(transition, &user, password);
+        }
+        Ok(())
+    }
+
+    /// Asks the verifiers that `pwcheck_method` names, in its order, until one agrees.
+    fn ask_verifiers(
+        &self,
+        user: &[u8],
+        service: &str,
+        ask: &mut dyn FnMut(&dyn PasswordVerifier, &Attempt<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let options = self.options();
+        let methods = options.get(None, "pwcheck_method").unwrap_or("auxprop".into());
+        let realm = self.realm();
+        let remote = self.remote();
+        let log = self.hooks.log().unwrap_or(self.server.log.as_ref());
+        let attempt = Attempt {
+            user,
+            service,
+            realm: realm.as_deref(),
+            remote: remote.as_deref(),
+            directory: self,
+            options: &options,
+            log,
+            host: self.host(),
+        };
+        let mut last = None;
+        for method in methods.split_ascii_whitespace() {
+            let Some(verifier) = self.server.find_verifier(method) else {
+                self.write_log(Level::Err, &self.server.unknown_verifier(method));
+                continue;
+            };
+            match ask(verifier, &attempt) {
+                Ok(()) => return Ok(()),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| {
+            let text = format!("unknown password verifier(s) {methods}");
+            self.write_log(Level::Err, &text);
+            Error::new(Code::NoMech, text)
+        }))
+    }
+
+    /// What `auto_transition` asks for, where there is a store that can keep it.
+    pub(super) fn transition(&self) -> Option<Transition> {
+        let options = self.options();
+        let value = options.get(None, "auto_transition")?;
+        let transition = match value.as_ref() {
+            "noplain" => Transition::NoPlain,
+            value if crate::config::is_yes(value) => Transition::Full,
+            _ => return None,
+        };
+        let realm = self.realm();
+        store::can_store(&self.server.stores, &self.store_cx(&options, realm.as_deref())).is_ok().then_some(transition)
+    }
+
+    /// Stores the secrets of the authenticated user, whose password a mechanism has seen, if the option `auto_transition`
+    /// asks for it.
+    ///
+    /// # Errors
+    /// [`Code::NotDone`] while the user is not known.
+    pub fn keep_password(&self, password: &Secret) -> Result<()> {
+        let user = self.authid().ok_or_else(|| Error::new(Code::NotDone, "the user name is not known yet"))?;
+        if let Some(transition) = self.transition() {
+            self.do_transition(transition, &user, password);
+        }
+        Ok(())
+    }
+
+    fn do_transition(&self, transition: Transition, user: &[u8], password: &Secret) {
+        let name = String::from_utf8_lossy(user);
+        self.write_log(Level::Note, &format!("transitioning user {name} to auxprop database"));
+        let plain = if transition == Transition::NoPlain { PasswordFlags::NO_PLAIN } else { 0 };
+        let flags = PasswordFlags(PasswordFlags::CREATE | plain);
+        // The login has succeeded; that its secret could not be stored is in the log.
+        let _ = self.store_password(user, &PasswordChange { password: Some(password), old: None, flags });
+    }
+
+    /// Stores a password, or disables a user (`sasl_setpass`).
+    ///
+    /// # Errors
+    /// [`Code::BadParam`] for flags that contradict each other or an empty password; else the last failure of a store, the
+    /// application or a mechanism.
+    pub fn set_password(&self, user: &[u8], change: &PasswordChange<'_>) -> Result<()> {
+        self.common.clear_error();
+        self.record(self.checked_change(user, change))
+    }
+
+    fn checked_change(&self, user: &[u8], change: &PasswordChange<'_>) -> Result<()> {
+        let disable = change.flags.has(PasswordFlags::DISABLE);
+        if disable && change.flags.has(PasswordFlags::CREATE) {
+            return Err(Error::param("a user cannot be created and disabled at once"));
+        }
+        if !disable && change.password.is_none_or(|password| password.expose().is_empty()) {
+            return Err(Error::param("the new password is empty"));
+        }
+        if change.flags.has(PasswordFlags::CURRENT_MECHANISM) && self.mechanism().is_none() {
+            return Err(Error::param("No current SASL mechanism available"));
+        }
+        self.canonicalize(user, CanonFlags::AUTHID.and(CanonFlags::AUTHZID).and(CanonFlags::EXTERNALLY_VERIFIED))?;
+        let user = self.authid().unwrap_or_default();
+        self.store_password(&user, change)
+    }
+
+    fn store_password(&self, user: &[u8], change: &PasswordChange<'_>) -> Result<()> {
+        let name = String::from_utf8_lossy(user).into_owned();
+        let mut result = Ok(());
+        let mut stored = false;
+        if !change.flags.has(PasswordFlags::NO_PLAIN) && !change.flags.has(PasswordFlags::CURRENT_MECHANISM) {
+            match self.store_plain(user, change.password) {
+                None => {}
+                Some(Ok(())) => {
+                    stored = true;
+                    self.write_log(Level::Note, &format!("setpass succeeded for {name}"));
+                }
+                Some(Err(error)) => {
+                    self.write_log(Level::Err, &format!("setpass failed for {name}: {error}"));
+                    result = Err(error);
+                }
+            }
+        }
+        match self.hooks.set_password(user, change, &self.props) {
+            None => {}
+            Some(Ok(())) => {
+                stored = true;
+                self.write_log(Level::Note, &format!("setpass callback succeeded for {name}"));
+            }
+            Some(Err(error)) => {
+                self.write_log(Level::Err, &format!("setpass callback failed for {name}: {error}"));
+                result = Err(error);
+            }
+        }
+        for mechanism in self.common.mechanisms.iter() {
+            let info = mechanism.info();
+            let current = self.mechanism().is_some_and(|current| current.info().name == info.name);
+            if change.flags.has(PasswordFlags::CURRENT_MECHANISM) && !current || !mechanism.sets_passwords() {
+                continue;
+            }
+            match mechanism.set_password(&ServerCx::new(self), user, change) {
+                Ok(()) => {
+                    stored = true;
+                    self.write_log(Level::Note, &format!("{}: set secret for {name}", info.name));
+                }
+                Err(error) if error.code() == Code::NoChange => {}
+                Err(error) => {
+                    self.write_log(Level::Err, &format!("{}: failed to set secret for {name}: {error}", info.name));
+                    result = Err(error);
+                }
+            }
+        }
+        if !stored && result.is_ok() {
+            let text = format!("secret not changed for {name}: no writable auxprop plugin or setpass callback found");
+            self.write_log(Level::Warn, &text);
+        }
+        result
+    }
+
+    /// Stores or removes the plaintext password; `None` when no store can be written to.
+    fn store_plain(&self, user: &[u8], password: Option<&Secret>) -> Option<Result<()>> {
+        let values = password.map(std::slice::from_ref).unwrap_or_default();
+        let options = self.options();
+        let realm = self.realm();
+        let cx = self.store_cx(&options, realm.as_deref());
+        if let Err(error) = store::can_store(&self.server.stores, &cx) {
+            return (error.code() != Code::NoChange).then_some(Err(error));
+        }
+        Some(store::store(&self.server.stores, &cx, user, &[Change { name: "userPassword", values }]))
+    }
+
+    /// Changes properties of a user in the stores (`sasl_auxprop_store`).
+    ///
+    /// # Errors
+    /// What a store says.
+    pub fn store_properties(&self, user: &[u8], changes: &[Change<'_>]) -> Result<()> {
+        let options = self.options();
+        let realm = self.realm();
+        self.record(store::store(&self.server.stores, &self.store_cx(&options, realm.as_deref()), user, changes))
+    }
+
+    /// Whether the stores can be written to.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn can_store(&self) -> Result<()> {
+        let options = self.options();
+        let realm = self.realm();
+        store::can_store(&self.server.stores, &self.store_cx(&options, realm.as_deref()))
+    }
+}

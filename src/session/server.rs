@@ -1,0 +1,561 @@
+//! The server's side of a session.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use super::address::Address;
+use super::{Common, Progress, common_methods};
+use crate::chanbind::ChannelBinding;
+use crate::config::{Layered, Options};
+use crate::ctx::{ServerCx, ServerWorld, World};
+use crate::error::{Code, Error, Result};
+use crate::hooks::{Authorize, NoHooks, ServerHooks};
+use crate::identity::{CanonCx, CanonFlags, CanonUser, Identity, Internal, check_length};
+use crate::log::Level;
+use crate::mech::{Facts, Mechanism, Outcome, ServerMech, Side, Step};
+use crate::policy::{Features, Refusal, SecurityProps, SessionFlags, Ssf, explain};
+use crate::props::Props;
+use crate::registry::{MechanismRef, find, split_plus};
+use crate::secret::Secret;
+use crate::server::Server;
+use crate::store::{self, LookupFlags, StoreCx};
+
+/// What a server session starts from.
+pub struct ServerParams {
+    pub(crate) service: String,
+    pub(crate) fqdn: Option<String>,
+    pub(crate) realm: Option<String>,
+    pub(crate) flags: SessionFlags,
+    pub(crate) hooks: Box<dyn ServerHooks>,
+}
+
+impl ServerParams {
+    /// A session of this service, by the name that is registered for it (`smtp`, `imap`, `ldap`).
+    #[must_use]
+    pub fn new(service: impl Into<String>) -> Self {
+        ServerParams {
+            service: service.into(),
+            fqdn: None,
+            realm: None,
+            flags: SessionFlags::NONE,
+            hooks: Box::new(NoHooks),
+        }
+    }
+
+    /// The server's host name; the machine's own without it.
+    #[must_use]
+    pub fn fqdn(mut self, fqdn: impl Into<String>) -> Self {
+        self.fqdn = Some(fqdn.into());
+        self
+    }
+
+    /// The realm of users whose names have none.
+    #[must_use]
+    pub fn realm(mut self, realm: impl Into<String>) -> Self {
+        self.realm = Some(realm.into());
+        self
+    }
+
+    /// What the application's protocol can do.
+    #[must_use]
+    pub fn flags(mut self, flags: SessionFlags) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    /// The application's own decisions.
+    #[must_use]
+    pub fn hooks(mut self, hooks: impl ServerHooks) -> Self {
+        self.hooks = Box::new(hooks);
+        self
+    }
+}
+
+/// Where an exchange stands.
+enum Exchange {
+    /// None has begun, or the last one failed.
+    Idle,
+    /// A step is running: whatever calls back may not step again.
+    Stepping,
+    /// The mechanism waits for the client.
+    Running(Box<dyn ServerMech>),
+    /// The mechanism's last message is on its way, and the client has only to acknowledge it.
+    LastMessageSent,
+    /// Authenticated.
+    Done,
+}
+
+/// A server's session with one client: [`start`](Self::start), then [`step`](Self::step) until it is done.
+pub struct ServerSession {
+    pub(super) server: Arc<Server>,
+    pub(super) common: Common,
+    pub(super) hooks: Box<dyn ServerHooks>,
+    pub(super) props: Props,
+    fqdn: String,
+    realm: RefCell<Option<String>>,
+    exchange: RefCell<Exchange>,
+    plus_requested: Cell<bool>,
+    binding_used: Cell<bool>,
+    listed: Cell<bool>,
+    app_name: RefCell<String>,
+}
+
+impl ServerSession {
+    pub(crate) fn new(server: Arc<Server>, params: ServerParams, fqdn: String) -> Self {
+        let options = Layered { first: params.hooks.options(), then: server.options.as_ref() };
+        let level = Level::from_number(crate::config::integer(&options, "log_level").unwrap_or(1));
+        let mechanisms = server.registry.select(options.get(None, "mech_list").as_deref());
+        let common = Common::new(params.service, params.flags, level, mechanisms);
+        ServerSession {
+            app_name: RefCell::new(server.name.clone()),
+            server,
+            common,
+            hooks: params.hooks,
+            props: Props::new(),
+            fqdn,
+            realm: RefCell::new(params.realm),
+            exchange: RefCell::new(Exchange::Idle),
+            plus_requested: Cell::new(false),
+            binding_used: Cell::new(false),
+            listed: Cell::new(false),
+        }
+    }
+
+    common_methods!();
+
+    /// The server's host name, in lower case.
+    #[must_use]
+    pub fn fqdn(&self) -> &str {
+        &self.fqdn
+    }
+
+    /// The realm of users whose names have none.
+    #[must_use]
+    pub fn realm(&self) -> Option<String> {
+        self.realm.borrow().clone()
+    }
+
+    /// Sets the realm of users whose names have none.
+    ///
+    /// # Errors
+    /// [`Code::BadParam`] for an empty one.
+    pub fn set_realm(&self, realm: &str) -> Result<()> {
+        if realm.is_empty() {
+            return self.record(Err(Error::param("the realm is empty")));
+        }
+        *self.realm.borrow_mut() = Some(realm.to_owned());
+        Ok(())
+    }
+
+    /// The application's name.
+    #[must_use]
+    pub fn app_name(&self) -> String {
+        self.app_name.borrow().clone()
+    }
+
+    /// Gives the application another name for this session.
+    pub fn set_app_name(&self, name: String) {
+        *self.app_name.borrow_mut() = name;
+    }
+
+    /// The properties requested of the stores, and their values.
+    #[must_use]
+    pub fn props(&self) -> &Props {
+        &self.props
+    }
+
+    /// The application's own decisions.
+    #[must_use]
+    pub fn hooks(&self) -> &dyn ServerHooks {
+        self.hooks.as_ref()
+    }
+
+    /// The server that this is a session of.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The session's options: the hooks' before the server's.
+    #[must_use]
+    pub fn options(&self) -> Layered<'_> {
+        Layered { first: self.hooks.options(), then: self.server.options.as_ref() }
+    }
+
+    /// Writes a line to the session's log. That of the hooks gets every line, the application's those that the option
+    /// `log_level` wants.
+    pub fn write_log(&self, level: Level, line: &str) {
+        match self.hooks.log() {
+            Some(log) => log.log(level, line),
+            None if self.logs(level) => self.server.log.log(level, line),
+            None => {}
+        }
+    }
+
+    /// The mechanisms to offer, strongest first or as the option `mech_list` orders them. A mechanism that can use a
+    /// channel binding that is here comes with `-PLUS` as well, and without it only if the binding need not be used.
+    ///
+    /// Why others are missing is then told by [`error_detail`](Self::error_detail).
+    ///
+    /// # Errors
+    /// [`Code::NoMech`] when there is no mechanism at all, whatever the connection demands.
+    pub fn mechanisms(&self) -> Result<Vec<String>> {
+        self.common.clear_error();
+        if self.common.mechanisms.is_empty() {
+            let list = self.options().get(None, "mech_list").unwrap_or_default().into_owned();
+            let text = format!("no mechanism is left: mech_list is \"{list}\", there are {}", self.server.names());
+            return self.fail(Error::new(Code::NoMech, text), Level::Err);
+        }
+        let binding = self.common.binding(None);
+        let mut names = Vec::new();
+        let mut refused = false;
+        for mechanism in self.common.mechanisms.iter() {
+            if self.admit(&**mechanism).is_err() {
+                refused = true;
+                continue;
+            }
+            let info = mechanism.info();
+            let can_bind = info.server.is_some_and(|features| features.contains(Features::CHANNEL_BINDING));
+            match &binding {
+                Some(binding) if can_bind => {
+                    names.push(format!("{}-PLUS", info.name));
+                    if !binding.critical {
+                        names.push(info.name.to_string());
+                    }
+                }
+                _ => names.push(info.name.to_string()),
+            }
+        }
+        self.listed.set(refused);
+        if refused && (names.is_empty() || self.logs(Level::Debug)) {
+            let level = if names.is_empty() && self.server.first_time() { Level::Err } else { Level::Debug };
+            self.write_log(level, &self.refusals());
+        }
+        Ok(names)
+    }
+
+    /// The mechanisms that are not offered, with the reasons.
+    #[must_use]
+    pub fn refusals(&self) -> String {
+        let refused: Vec<_> = self
+            .server
+            .registry
+            .iter()
+            .filter(|mechanism| mechanism.info().server.is_some())
+            .filter_map(|mechanism| {
+                let name = mechanism.info().name.clone();
+                let refusal = match find(&self.common.mechanisms, &name) {
+                    Some(listed) => self.admit(&**listed).err()?,
+                    None => Refusal::NotListed("mech_list"),
+                };
+                Some((name, refusal))
+            })
+            .collect();
+        format!("not offered: {}", explain(refused.iter().map(|(name, refusal)| (name.as_ref(), refusal))))
+    }
+
+    /// Whether the connection may use a mechanism.
+    fn admit(&self, mechanism: &dyn Mechanism) -> Result<(), Refusal> {
+        let info = mechanism.info();
+        let external = self.common.external_ssf.get();
+        let props = self.common.security.get();
+        let features = info.server.ok_or(Refusal::Unknown)?;
+        let need = props.min_ssf.saturating_sub(external);
+        if info.max_ssf < need {
+            return Err(Refusal::TooWeak { need, max: info.max_ssf });
+        }
+        mechanism.available(&Facts {
+            side: Side::Server,
+            has_external_id: self.common.external_id.borrow().is_some(),
+            options: &self.options(),
+            host: self.host(),
+        })?;
+        if self.common.flags.contains(SessionFlags::NEED_PROXY) && !features.contains(Features::PROXY) {
+            return Err(Refusal::NoProxy);
+        }
+        if self.common.flags.contains(SessionFlags::NEED_HTTP) && !features.contains(Features::HTTP) {
+            return Err(Refusal::NoHttp);
+        }
+        let missing = props.flags_demanded(external).without(info.security);
+        if !missing.is_empty() {
+            return Err(Refusal::SecurityFlags(missing));
+        }
+        if features.contains(Features::NEEDS_GETSECRET) {
+            return Err(Refusal::NeedsSecret);
+        }
+        Ok(())
+    }
+
+    /// Begins an authentication with the mechanism that the client named. `initial` is the client's initial response:
+    /// `None` for none, which is not the same as an empty one.
+    ///
+    /// # Errors
+    /// Why the mechanism is refused, or why the authentication failed.
+    pub fn start(&self, mechanism: &str, initial: Option<&[u8]>) -> Result<Progress> {
+        self.enter()?;
+        self.common.begin();
+        self.listed.set(false);
+        self.binding_used.set(false);
+        let (mech, features) = match self.choose(mechanism) {
+            Ok(chosen) => chosen,
+            Err(error) => return self.fail(error, Level::Fail),
+        };
+        *self.common.mechanism.borrow_mut() = Some(mech.clone());
+        let Some(mut instance) = mech.server() else {
+            return self.fail(Refusal::Unknown.into_error(mechanism), Level::Fail);
+        };
+        if let Err(error) = instance.begin(&ServerCx::new(self)) {
+            return self.fail(error, Level::Fail);
+        }
+        match initial {
+            Some(_) if features.contains(Features::SERVER_FIRST) => {
+                self.fail(Error::protocol("Remote sent first but mech does not allow it."), Level::Fail)
+            }
+            None if features.contains(Features::CLIENT_FIRST) => {
+                self.exchange.replace(Exchange::Running(instance));
+                Ok(Progress::Continue(Some(Vec::new())))
+            }
+            _ => self.run(instance, initial.unwrap_or_default()),
+        }
+    }
+
+    /// Goes on with what the client answered.
+    ///
+    /// # Errors
+    /// Why the authentication failed; it is then over. [`Code::BadProt`] when none is under way.
+    pub fn step(&self, input: &[u8]) -> Result<Progress> {
+        match self.enter()? {
+            Exchange::Running(mech) => {
+                self.common.clear_error();
+                self.run(mech, input)
+            }
+            Exchange::LastMessageSent => {
+                self.exchange.replace(Exchange::Done);
+                Ok(Progress::Done(None))
+            }
+            Exchange::Done => self.fail(Error::fail("attempting server step after doneflag"), Level::Err),
+            Exchange::Idle | Exchange::Stepping => {
+                self.fail(Error::protocol("attempting server step without an exchange under way"), Level::Fail)
+            }
+        }
+    }
+
+    /// Takes the exchange out for a step; a step within a step is refused and changes nothing.
+    fn enter(&self) -> Result<Exchange> {
+        match self.exchange.replace(Exchange::Stepping) {
+            Exchange::Stepping => self.record(Err(Error::fail("a step was called from within a step"))),
+            exchange => Ok(exchange),
+        }
+    }
+
+    fn choose(&self, name: &str) -> Result<(MechanismRef, Features)> {
+        let (bare, plus) = split_plus(name);
+        self.plus_requested.set(plus);
+        let mech = find(&self.common.mechanisms, bare).ok_or_else(|| {
+            let known = self.server.registry.iter().any(|mech| mech.info().name.eq_ignore_ascii_case(bare));
+            let refusal = if known { Refusal::NotListed("mech_list") } else { Refusal::Unknown };
+            refusal.into_error(name)
+        })?;
+        self.admit(&**mech).map_err(|refusal| refusal.into_error(name))?;
+        let features = mech.info().server.unwrap_or_default();
+        if plus && (!features.contains(Features::CHANNEL_BINDING) || self.common.binding(None).is_none()) {
+            return Err(Refusal::NoChannelBinding.into_error(name));
+        }
+        Ok((mech.clone(), features))
+    }
+
+    fn run(&self, mut mech: Box<dyn ServerMech>, input: &[u8]) -> Result<Progress> {
+        match mech.step(&ServerCx::new(self), input) {
+            Ok(Step::Continue(challenge)) => {
+                self.exchange.replace(Exchange::Running(mech));
+                Ok(Progress::Continue(Some(challenge)))
+            }
+            Ok(Step::Done(outcome)) => self.finish(outcome),
+            // Only a plugin does this; whoever asked it may go on.
+            Err(error) if error.code() == Code::Interact => {
+                self.exchange.replace(Exchange::Running(mech));
+                Err(error)
+            }
+            Err(error) => self.fail(error, Level::Fail),
+        }
+    }
+
+    /// After the proof: who may act as whom, and whether the channel was bound.
+    fn finish(&self, outcome: Outcome) -> Result<Progress> {
+        let Outcome { auth: _, data, layer } = outcome;
+        if let Err(error) = self.authorize().and_then(|()| self.require_binding()) {
+            return self.fail(error, Level::Fail);
+        }
+        self.common.install(layer);
+        self.common.clear_error();
+        if data.is_some() && !self.common.flags.contains(SessionFlags::SUCCESS_DATA) {
+            self.exchange.replace(Exchange::LastMessageSent);
+            return Ok(Progress::Continue(data));
+        }
+        self.exchange.replace(Exchange::Done);
+        Ok(Progress::Done(data))
+    }
+
+    pub(crate) fn forget_identity(&self) {
+        *self.common.identity.borrow_mut() = Identity::default();
+    }
+
+    pub(crate) fn authorize(&self) -> Result<()> {
+        let Identity { user: Some(user), authid: Some(authid) } = self.common.identity.borrow().clone() else {
+            return Err(Error::protocol("mech did not call canon_user for both authzid and authid"));
+        };
+        let realm = self.realm();
+        let request = Authorize { user: &user, authid: &authid, realm: realm.as_deref(), props: &self.props };
+        self.hooks.authorize(&request)
+    }
+
+    fn require_binding(&self) -> Result<()> {
+        let critical = self.common.bindings.borrow().iter().any(|binding| binding.critical);
+        if critical && !self.binding_used.get() {
+            return Err(Error::new(Code::BadBinding, "server requires channel binding but client provided none"));
+        }
+        Ok(())
+    }
+
+    /// Ends the exchange with an error. The identities stay readable, since servers log who tried.
+    fn fail<T>(&self, error: Error, level: Level) -> Result<T> {
+        self.exchange.replace(Exchange::Idle);
+        self.common.note_error(&error);
+        if !error.detail().is_empty() && !error.is_told() {
+            self.write_log(level, error.detail());
+        }
+        Err(error)
+    }
+
+    pub(super) fn store_cx<'a>(&'a self, options: &'a dyn Options, realm: Option<&'a str>) -> StoreCx<'a> {
+        StoreCx {
+            service: &self.common.service,
+            fqdn: &self.fqdn,
+            realm,
+            options,
+            log: self.hooks.log().unwrap_or(self.server.log.as_ref()),
+            host: self.host(),
+        }
+    }
+
+    fn look_up(&self, name: &[u8], flags: CanonFlags) -> Result<()> {
+        let options = self.options();
+        let realm = self.realm();
+        let cx = self.store_cx(&options, realm.as_deref());
+        let ask = |flags| store::lookup(&self.server.stores, &cx, name, flags, &self.props);
+        let mut result = Ok(());
+        if flags.contains(CanonFlags::AUTHID) {
+            result = ask(LookupFlags::default());
+        }
+        if result.is_ok() && flags.contains(CanonFlags::AUTHZID) {
+            result = match ask(LookupFlags::AUTHZID) {
+                Err(error) if error.code() == Code::NoUser && flags.contains(CanonFlags::AUTHID) => Ok(()),
+                other => other,
+            };
+        }
+        match result {
+            Err(error)
+                if flags.contains(CanonFlags::EXTERNALLY_VERIFIED)
+                    && matches!(error.code(), Code::NoUser | Code::NoMech) =>
+            {
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+impl World for ServerSession {
+    fn service(&self) -> &str {
+        &self.common.service
+    }
+
+    fn option(&self, name: &str) -> Option<String> {
+        let mechanism = self.mechanism();
+        let plugin = mechanism.as_ref().map(|mechanism| mechanism.info().name.as_ref());
+        self.options().get(plugin, name).map(std::borrow::Cow::into_owned)
+    }
+
+    fn security(&self) -> SecurityProps {
+        self.common.security.get()
+    }
+
+    fn external_ssf(&self) -> Ssf {
+        self.common.external_ssf.get()
+    }
+
+    fn external_id(&self) -> Option<Vec<u8>> {
+        self.common.external_id.borrow().clone()
+    }
+
+    fn identity(&self) -> Identity {
+        self.common.identity.borrow().clone()
+    }
+
+    fn canonicalize(&self, name: &[u8], flags: CanonFlags) -> Result<()> {
+        if flags.bits() & CanonFlags::AUTHID.and(CanonFlags::AUTHZID).bits() == 0 {
+            return Err(Error::param("canonicalisation of a name for neither identity"));
+        }
+        let realm = self.realm();
+        let cx = CanonCx { flags, realm: realm.as_deref(), host: self.host() };
+        let mut canonical = self.hooks.canonicalize(name, &cx)?.unwrap_or_else(|| name.to_vec());
+        check_length(&canonical)?;
+        canonical = match self.options().get(None, "canon_user_plugin") {
+            Some(wanted) if wanted != Internal.name() => self.server.canon_user(&wanted)?.server(&canonical, &cx)?,
+            _ => Internal.server(&canonical, &cx)?,
+        };
+        check_length(&canonical)?;
+        self.common.take_name(canonical.clone(), flags);
+        self.look_up(&canonical, flags)
+    }
+
+    fn binding(&self, name: Option<&str>) -> Option<ChannelBinding> {
+        self.common.binding(name).or_else(|| {
+            let mechanism = self.mechanism()?;
+            self.hooks.channel_binding(&mechanism.info().name, name?)
+        })
+    }
+
+    fn logs(&self, level: Level) -> bool {
+        self.hooks.log().is_some() || Some(level) <= self.common.log_level
+    }
+
+    fn log(&self, level: Level, line: &str) {
+        self.write_log(level, line);
+    }
+
+    fn host(&self) -> &dyn Any {
+        &*self.hooks
+    }
+}
+
+impl ServerWorld for ServerSession {
+    fn fqdn(&self) -> &str {
+        &self.fqdn
+    }
+
+    fn realm(&self) -> Option<String> {
+        self.realm.borrow().clone()
+    }
+
+    fn plus_requested(&self) -> bool {
+        self.plus_requested.get()
+    }
+
+    fn props(&self) -> &Props {
+        &self.props
+    }
+
+    fn verify_password(&self, password: &Secret) -> Result<()> {
+        self.verify(password)
+    }
+
+    fn transitions(&self) -> bool {
+        self.transition().is_some()
+    }
+
+    fn note_binding(&self, used: bool) {
+        self.binding_used.set(used);
+    }
+}

@@ -1,0 +1,68 @@
+//! Who checks a plaintext password (the option `pwcheck_method`).
+
+use std::any::Any;
+
+use crate::config::Options;
+use crate::error::Result;
+use crate::log::Log;
+use crate::props::Props;
+use crate::secret::Secret;
+
+pub mod auxprop;
+pub mod saslauthd;
+
+/// The stores of the session, as a verifier sees them.
+pub trait Directory {
+    /// Requests properties of a user anew and looks them up: names that start with `*`.
+    ///
+    /// # Errors
+    /// As [`crate::store::lookup`].
+    fn lookup(&self, user: &[u8], names: &[&str]) -> Result<()>;
+
+    /// What was found.
+    fn props(&self) -> &Props;
+}
+
+/// A user whose password is to be checked.
+pub struct Attempt<'a> {
+    /// The canonical name.
+    pub user: &'a [u8],
+    /// The service (`smtp`, `ldap`).
+    pub service: &'a str,
+    /// The session's realm.
+    pub realm: Option<&'a str>,
+    /// The client's address, `address;port`.
+    pub remote: Option<&'a str>,
+    /// The stores.
+    pub directory: &'a dyn Directory,
+    /// The session's options.
+    pub options: &'a dyn Options,
+    /// The session's log.
+    pub log: &'a dyn Log,
+    /// The session's hooks, for a verifier that belongs to the same application.
+    pub host: &'a dyn Any,
+}
+
+/// Checks plaintext passwords. Implement it over whatever knows them.
+pub trait PasswordVerifier: Send + Sync {
+    /// The word of the option `pwcheck_method` that selects it.
+    fn name(&self) -> &str;
+
+    /// Checks a password. Whatever is not proved right is an error.
+    ///
+    /// # Errors
+    /// [`crate::Code::BadAuth`] for a wrong password, [`crate::Code::NoUser`] for an unknown user, another when it could not
+    /// be checked.
+    fn verify(&self, attempt: &Attempt<'_>, password: &Secret) -> Result<()>;
+
+    /// Whether the user exists.
+    ///
+    /// # Errors
+    /// [`crate::Code::NoUser`], or another when that could not be found out.
+    fn user_exists(&self, attempt: &Attempt<'_>) -> Result<()>;
+
+    /// Whether success means that the stores hold no password yet, so that `auto_transition` has something to do.
+    fn is_foreign(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,198 @@
+//! Asking saslauthd, the daemon that checks passwords with the rights that mail servers should not have.
+//!
+//! A request is four fields, each a length in two bytes (most significant first) and that many bytes; the answer is one
+//! such field, which begins with `OK` or `NO`.
+
+use std::fmt::Display;
+use std::io::{self, Read as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
+
+use super::{Attempt, PasswordVerifier};
+use crate::config::integer;
+use crate::error::{Code, Error, Result};
+use crate::identity::split_realm;
+use crate::log::Level;
+use crate::secret::Secret;
+use crate::sys::{env, net};
+
+/// `pwcheck_method: saslauthd`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Saslauthd;
+
+impl PasswordVerifier for Saslauthd {
+    fn name(&self) -> &str {
+        "saslauthd"
+    }
+
+    fn verify(&self, attempt: &Attempt<'_>, password: &Secret) -> Result<()> {
+        let (user, realm) = split_realm(attempt.user, attempt.realm.unwrap_or_default().as_bytes());
+        let request = Request { user, password: password.expose(), service: attempt.service.as_bytes(), realm };
+        let seconds = integer(attempt.options, "saslauthd_timeout").and_then(|seconds| u64::try_from(seconds).ok());
+        let timeout = seconds.filter(|seconds| *seconds > 0).map_or(DEFAULT_TIMEOUT, Duration::from_secs);
+        let socket = path(attempt.options.get(None, "saslauthd_path").as_deref());
+        authenticate(&socket, &request, timeout).inspect_err(|error| {
+            if error.detail() != REFUSED {
+                attempt.log.log(Level::Err, error.detail());
+            }
+        })
+    }
+
+    fn user_exists(&self, _: &Attempt<'_>) -> Result<()> {
+        Err(Error::new(Code::NoVerify, "saslauthd cannot be asked whether a user exists"))
+    }
+}
+
+/// The detail of a plain no.
+const REFUSED: &str = "authentication failed";
+
+/// Where Debian's saslauthd listens.
+pub const DEFAULT_PATH: &str = "/var/run/saslauthd/mux";
+
+/// How long a question may take in all, connecting included, unless the caller says otherwise.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The longest field of a request and the longest answer, in bytes: what a length of two bytes can say.
+pub const FIELD_MAX: usize = u16::MAX as usize;
+
+/// Who wants in where. The fields may hold any bytes.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// The user, without the realm.
+    pub user: &'a [u8],
+    /// The password.
+    pub password: &'a [u8],
+    /// The service, for example `smtp`.
+    pub service: &'a [u8],
+    /// The realm; may be empty.
+    pub realm: &'a [u8],
+}
+
+/// Asks the daemon at `path` (its socket, or the directory that has its socket `mux`) whether the password is the
+/// user's. Returns when it says so, and after `timeout` at the latest.
+///
+/// # Errors
+/// [`crate::Code::BadAuth`] when the daemon says no, and for an empty password, with which some directories let anyone
+/// in. [`crate::Code::Fail`], naming the socket and who wanted to use it, when there is no usable answer: no daemon, no
+/// permission, no answer in time, or one that is none of the daemon's; also when a field is longer than [`FIELD_MAX`].
+pub fn authenticate(path: &Path, request: &Request<'_>, timeout: Duration) -> Result<()> {
+    let message = encode(request)?;
+    if request.password.is_empty() {
+        return Err(Error::bad_auth(REFUSED));
+    }
+    // A timeout beyond what the clock can count is as good as none, and a year is as well.
+    let now = Instant::now();
+    let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(365 * 86400));
+    let stream = connect(path, deadline)?;
+    let failed = |doing: &str, error: &dyn Display| failure(doing, path, error);
+    send_all(&stream, &message, deadline).map_err(|error| failed("send the request to", &explain(&error, timeout)))?;
+    let reply = receive(stream, deadline).map_err(|error| failed("read the answer of", &explain(&error, timeout)))?;
+    match reply.as_slice() {
+        [b'O', b'K', rest @ ..] if rest.first().is_none_or(|byte| !byte.is_ascii_alphanumeric()) => Ok(()),
+        [b'N', b'O', ..] => Err(Error::bad_auth(REFUSED)),
+        // Whatever a daemon says that is not a yes is a no, as for any client of it.
+        [_, _, ..] => Err(failed("understand the answer of", &"bad response from saslauthd, neither OK nor NO")
+            .with_code(Code::BadAuth)),
+        _ => Err(failed("understand the answer of", &"bad response from saslauthd, neither OK nor NO")),
+    }
+}
+
+/// The bytes of a request. They hold the password, and are wiped.
+fn encode(request: &Request<'_>) -> Result<Zeroizing<Vec<u8>>> {
+    let fields = [
+        ("user name", request.user),
+        ("password", request.password),
+        ("service", request.service),
+        ("realm", request.realm),
+    ];
+    // All the room at once: a buffer that grows leaves pieces of the password behind.
+    let len = fields.iter().map(|(_, field)| 2 + field.len()).sum();
+    let mut message = Zeroizing::new(Vec::with_capacity(len));
+    for (name, field) in fields {
+        let Ok(len) = u16::try_from(field.len()) else {
+            return Err(Error::fail(format!(
+                "saslauthd request too large: the {name} has more than {FIELD_MAX} bytes"
+            )));
+        };
+        message.extend(len.to_be_bytes());
+        message.extend_from_slice(field);
+    }
+    Ok(message)
+}
+
+fn connect(path: &Path, deadline: Instant) -> Result<UnixStream> {
+    let mut path = path.to_owned();
+    let mut result = net::connect_unix(&path, deadline);
+    // A directory refuses connections as a socket does behind which nobody listens.
+    if matches!(&result, Err(error) if error.kind() == io::ErrorKind::ConnectionRefused) && path.is_dir() {
+        path.push("mux");
+        result = net::connect_unix(&path, deadline);
+    }
+    result.map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput if path.as_os_str().len() > net::PATH_MAX => {
+            failure("connect to", &path, &format_args!("the path is longer than {} bytes", net::PATH_MAX))
+        }
+        io::ErrorKind::TimedOut => failure("connect to", &path, &"it is busy, and was not free in time"),
+        _ => failure("connect to", &path, &error),
+    })
+}
+
+fn failure(doing: &str, path: &Path, error: &dyn Display) -> Error {
+    let uid = env::effective_uid();
+    Error::fail(format!("cannot {doing} saslauthd server at {} as uid {uid}: {error}", path.display()))
+}
+
+/// An expired timeout of a socket is an EAGAIN, whose text helps nobody.
+fn explain(error: &io::Error, timeout: Duration) -> String {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => format!("no answer within {timeout:?}"),
+        io::ErrorKind::UnexpectedEof => "bad response from saslauthd, which closed the connection early".into(),
+        _ => error.to_string(),
+    }
+}
+
+fn send_all(stream: &UnixStream, mut message: &[u8], deadline: Instant) -> io::Result<()> {
+    while !message.is_empty() {
+        match net::send(stream, message) {
+            Ok(sent) => message = message.get(sent..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        // Connecting has set the timeout for the first time.
+        if !message.is_empty() {
+            stream.set_write_timeout(Some(net::until(deadline)?))?;
+        }
+    }
+    Ok(())
+}
+
+/// The text of the answer. What comes after it is not looked at.
+fn receive(mut stream: UnixStream, deadline: Instant) -> io::Result<Vec<u8>> {
+    let mut reply = Vec::new();
+    let mut buffer = [0; 1024];
+    loop {
+        let whole = reply.split_first_chunk().and_then(|(len, text)| text.get(..usize::from(u16::from_be_bytes(*len))));
+        if let Some(text) = whole {
+            return Ok(text.to_vec());
+        }
+        stream.set_read_timeout(Some(net::until(deadline)?))?;
+        match stream.read(&mut buffer) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => reply.extend_from_slice(buffer.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The path that an option or its default names.
+#[must_use]
+pub fn path(option: Option<&str>) -> PathBuf {
+    PathBuf::from(option.unwrap_or(DEFAULT_PATH))
+}
+
+#[cfg(test)]
+mod tests;
