@@ -242,6 +242,20 @@ fn other_files_are_refused_by_name() {
     refused("pipe", "not a regular file");
 }
 
+#[cfg(not(feature = "lmdb"))]
+#[test]
+fn without_lmdb_nothing_is_made_and_the_error_says_why() {
+    let scratch = Scratch::new();
+    let db = scratch.path("db");
+    let file = SasldbFile::open(&db).unwrap();
+    assert!(file.get("alice", "example.com", "userPassword").unwrap().is_none());
+    let error = file.put("alice", "example.com", "userPassword", b"x").unwrap_err();
+    assert_eq!(error.code(), Code::Fail);
+    assert!(error.detail().contains("built without LMDB") && error.detail().contains(db.to_str().unwrap()), "{error}");
+    assert!(!db.exists());
+}
+
+#[cfg(feature = "lmdb")]
 #[test]
 fn names_and_values_that_cannot_be_stored_are_refused() {
     let scratch = Scratch::new();
