@@ -456,7 +456,6 @@ impl ServerSession {
         let realm = self.realm();
         let cx = CanonCx { flags, realm: realm.as_deref(), host: self.host() };
         let mut canonical = self.hooks.canonicalize(name, &cx)?.unwrap_or_else(|| name.to_vec());
-        check_length(&canonical)?;
         canonical = match self.options().get(None, "canon_user_plugin") {
             Some(wanted) if wanted != Internal.name() => self.server.canon_user(&wanted)?.server(&canonical, &cx)?,
             _ => Internal.server(&canonical, &cx)?,
