@@ -26,7 +26,7 @@ step "Tests"
 cargo test --workspace --locked --no-fail-fast -- --skip abi_
 
 step "The same C program on the stock library and on ours"
-cargo test --locked --no-fail-fast --test c_abi -- --exact abi_base64 abi_config abi_md5 abi_prop abi_prophold abi_utf8
+cargo test --locked --no-fail-fast --test c_abi -- --exact abi_base64 abi_config abi_md5 abi_plugins abi_prop abi_prophold abi_utf8
 
 step "Demonstration"
 make demo

@@ -74,7 +74,12 @@ macro_rules! flag_set {
                     write!(f, "{separator}{}", $label)?;
                     separator = "|";
                 })*
-                f.write_str(if separator.is_empty() { "none" } else { "" })
+                let named = $name(0 $(| Self::$flag.0)*);
+                match (self.0 & !named.0, separator) {
+                    (0, "") => f.write_str("none"),
+                    (0, _) => Ok(()),
+                    (rest, _) => write!(f, "{separator}{rest:#x}"),
+                }
             }
         }
     };

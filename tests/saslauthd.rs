@@ -159,7 +159,7 @@ fn answers_that_break_the_protocol_are_refused() {
         let daemon = StandIn::start(move |stream| drop(stream.write_all(answer)));
         let checked = Checker::asking(&library(), &daemon.socket).check("alice", "x");
         eprintln!("{what}: {checked:?}");
-        if library().dir.is_none() && what == "less than announced" {
+        if library().is_stock() && what == "less than announced" {
             // The stock library takes the two bytes that did come for the answer.
             continue;
         }
@@ -189,7 +189,7 @@ fn a_slow_answer_is_waited_for() {
 
 /// What ours says of a failure must name the socket, the process's user and the system's reason.
 fn assert_explained(checked: &rig::saslauthd::Checked, path: &Path, errno: &str) {
-    if library().dir.is_none() {
+    if library().is_stock() {
         return;
     }
     let said = format!("{} {}", checked.detail, checked.log.join(" "));
@@ -210,7 +210,7 @@ fn a_daemon_that_is_not_there_is_a_failure_that_says_why() {
         (absent.as_path(), "No such file or directory"),
         (file.as_path(), "Connection refused"),
         // The stock library takes the path as it is, ours looks for `mux` in a directory.
-        (dir.path(), if library().dir.is_none() { "Connection refused" } else { "No such file or directory" }),
+        (dir.path(), if library().is_stock() { "Connection refused" } else { "No such file or directory" }),
         (stale.as_path(), "Connection refused"),
     ] {
         let checked = Checker::asking(&library(), path).check("alice", "x");
@@ -228,23 +228,44 @@ fn a_path_longer_than_an_address_is_a_failure() {
     assert!([FAIL, UNAVAIL, BADAUTH].contains(&checked.code), "{checked:?}");
 }
 
-#[test]
-fn a_stopped_daemon_does_not_hold_its_callers_for_ever() {
-    let daemon = with_sasldb();
-    let checker = Checker::asking(&library(), &daemon.socket);
-    daemon.signal("STOP");
-    if library().dir.is_none() {
-        // It knows no limit of time.
+/// A site that waits two seconds for the daemon; the stock library knows no such option.
+fn impatient(socket: &Path) -> Checker {
+    let socket = socket.display();
+    Checker::new(&library(), &format!("pwcheck_method: saslauthd\nsaslauthd_path: {socket}\nsaslauthd_timeout: 2\n"))
+}
+
+/// The stock library waits for ever; ours fails, in its time and with its reason.
+fn expect_timeout(checker: &Checker, path: &Path) {
+    if library().is_stock() {
         let checked = checker.check_within(Duration::from_secs(3), "alice@rig.test", "correct horse", None);
         assert!(checked.is_none(), "{checked:?}");
     } else {
-        let limit = Duration::from_secs(60);
-        let checked = checker.check_within(limit, "alice@rig.test", "correct horse", None).expect("an answer in time");
+        let checked = checker.check("alice@rig.test", "correct horse");
         assert!([FAIL, UNAVAIL].contains(&checked.code), "{checked:?}");
-        assert_explained(&checked, &daemon.socket, "");
+        assert!((2..15).contains(&checked.took.as_secs()), "{checked:?}");
+        assert_explained(&checked, path, "no answer within 2s");
     }
+}
+
+#[test]
+fn a_stopped_daemon_does_not_hold_its_callers_for_ever() {
+    let daemon = with_sasldb();
+    let checker = impatient(&daemon.socket);
+    daemon.signal("STOP");
+    expect_timeout(&checker, &daemon.socket);
     daemon.signal("CONT");
     assert_eq!(checker.check("alice@rig.test", "correct horse").code, OK);
+}
+
+#[test]
+fn an_answer_in_drops_does_not_renew_the_patience() {
+    let daemon = StandIn::start(|stream| {
+        let _ = stream.write_all(b"\xff\xff");
+        while stream.write_all(b"N").is_ok() {
+            thread::sleep(Duration::from_millis(300));
+        }
+    });
+    expect_timeout(&impatient(&daemon.socket), &daemon.socket);
 }
 
 #[test]

@@ -242,6 +242,20 @@ fn other_files_are_refused_by_name() {
     refused("pipe", "not a regular file");
 }
 
+#[cfg(not(feature = "lmdb"))]
+#[test]
+fn without_lmdb_nothing_is_made_and_the_error_says_why() {
+    let scratch = Scratch::new();
+    let db = scratch.path("db");
+    let file = SasldbFile::open(&db).unwrap();
+    assert!(file.get("alice", "example.com", "userPassword").unwrap().is_none());
+    let error = file.put("alice", "example.com", "userPassword", b"x").unwrap_err();
+    assert_eq!(error.code(), Code::Fail);
+    assert!(error.detail().contains("built without LMDB") && error.detail().contains(db.to_str().unwrap()), "{error}");
+    assert!(!db.exists());
+}
+
+#[cfg(feature = "lmdb")]
 #[test]
 fn names_and_values_that_cannot_be_stored_are_refused() {
     let scratch = Scratch::new();
@@ -327,4 +341,22 @@ fn a_change_by_saslpasswd2_shows_at_once() {
         stop.store(true, Ordering::Relaxed);
     });
     agree(&db);
+}
+
+#[test]
+fn a_descriptor_that_was_given_to_someone_else_is_left_alone() {
+    let scratch = Scratch::new();
+    let (db, other) = (scratch.path("db"), scratch.path("other"));
+    db_load(&db, &[], &users(50));
+    thread::sleep(Duration::from_millis(50)); // at rest, so that it is kept open
+    let file = SasldbFile::open(&db).unwrap();
+    assert!(file.user_exists("user1", "example.com").unwrap());
+    db_load(&other, &[], &users(1));
+    let taken = scratch::take_descriptors_of(&db, &other);
+    assert!(!taken.is_empty());
+    assert!(file.user_exists("user2", "example.com").unwrap());
+    drop(file);
+    for descriptor in taken {
+        assert_eq!(fs::read_link(format!("/proc/self/fd/{descriptor}")).unwrap(), other, "{descriptor} was closed");
+    }
 }

@@ -69,14 +69,11 @@ fn child_process() {
                 }
             });
         }
-        "write-forever" => {
-            let mut n = 0_u32;
-            loop {
-                let value = [b'a' + (n % 26) as u8; 3000];
-                put(&file, &format!("user{}", n % 50), &value);
-                n = n.wrapping_add(1);
+        "write-forever" => loop {
+            for n in 0..50 * 26 {
+                put(&file, &format!("user{}", n % 50), &[b"abcdefghijklmnopqrstuvwxyz"[n % 26]; 3000]);
             }
-        }
+        },
         // Until it fails; says with what, and checks that nothing else is lost.
         "fill" => {
             let error = (0..).find_map(|n| file.put(format!("fill{n}"), REALM, PROPERTY, &[b'f'; 4000]).err()).unwrap();
@@ -459,6 +456,9 @@ fn a_child_process_opens_the_file_anew() {
                             put(&file, &format!("child{n}-{round}"), b"child");
                             assert_eq!(get(&file, "alice").unwrap(), b"secret");
                         }
+                        // The parent's environment is still mapped, as it must not be closed, and our own beside it.
+                        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+                        assert_eq!(maps.lines().filter(|line| line.ends_with(db.to_str().unwrap())).count(), 2);
                         // And a child of the child.
                         let pid = libc::fork();
                         if pid == 0 {
@@ -530,12 +530,20 @@ fn a_removed_lock_file_is_made_again() {
     put(&file, "alice", b"secret");
     fs::remove_file(&lock).unwrap();
     put(&file, "bob", b"secret");
+    assert!(lock.exists());
+    // One that another process made in its place is taken up.
+    fs::remove_file(&lock).unwrap();
+    run(&mut child("put carol", &db), b"");
+    put(&file, "bob", b"changed");
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let here = scratch.0.to_str().unwrap();
+    assert!(!maps.lines().any(|line| line.contains(here) && line.ends_with("(deleted)")), "{maps}");
     let writer = Running::start(child("write w", &db).stdout(Stdio::null()));
     for n in 0..25 {
         put(&file, &format!("us{n}"), b"us");
     }
     writer.finish();
-    assert_eq!(lmdb_dump(&db).len(), 2 + 75 + 25);
+    assert_eq!(lmdb_dump(&db).len(), 3 + 75 + 25);
     assert_eq!(mode(&lock), 0o600);
 }
 
@@ -579,4 +587,23 @@ fn a_lack_of_reader_slots_is_waited_out_and_dead_readers_do_not_count() {
             scope.spawn(|| (0..200).for_each(|_| assert_eq!(get(&file, "alice").unwrap(), b"secret")));
         }
     });
+}
+
+#[test]
+fn a_descriptor_that_was_given_to_someone_else_is_left_alone() {
+    let scratch = Scratch::new();
+    let (db, other) = (scratch.path("db"), scratch.path("other"));
+    let file = SasldbFile::open(&db).unwrap();
+    put(&file, "alice", b"secret");
+    fs::write(&other, vec![b'o'; 100_000]).unwrap();
+    let taken = scratch::take_descriptors_of(&db, &other);
+    assert!(!taken.is_empty());
+    assert_eq!(get(&file, "alice").unwrap(), b"secret");
+    put(&file, "bob", b"secret");
+    assert_eq!(get(&file, "bob").unwrap(), b"secret");
+    assert_eq!(lmdb_dump(&db).len(), 2);
+    assert_eq!(fs::read(&other).unwrap(), vec![b'o'; 100_000]);
+    for descriptor in taken {
+        assert_eq!(fs::read_link(format!("/proc/self/fd/{descriptor}")).unwrap(), other, "{descriptor} was closed");
+    }
 }

@@ -46,7 +46,9 @@ mod tests {
 
     #[test]
     fn only_numeric_addresses_with_numeric_ports() {
-        for good in ["192.0.2.1;25", "192.0.2.1", "::1;65535", "192.0.2.1;", "192.0.2.1;99999", "fe80::1%eth0;7", "2001:db8::1"] {
+        for good in
+            ["192.0.2.1;25", "192.0.2.1", "::1;65535", "192.0.2.1;", "192.0.2.1;99999", "fe80::1%eth0;7", "2001:db8::1"]
+        {
             assert_eq!(Address::parse(good, "X").unwrap().to_string(), good);
         }
         let zeros = format!("192.0.2.1;{}1", "0".repeat(4000));

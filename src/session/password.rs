@@ -39,11 +39,12 @@ impl ServerSession {
     /// [`Code::BadAuth`], [`Code::NoUser`], or why it could not be checked.
     pub fn check_password(&self, user: &[u8], password: &Secret) -> Result<()> {
         self.common.clear_error();
-        self.record(
-            self.canonicalize(user, CanonFlags::AUTHID.and(CanonFlags::AUTHZID).and(CanonFlags::EXTERNALLY_VERIFIED))
-                .and_then(|()| self.verify(password))
-                .and_then(|()| self.authorize()),
-        )
+        let both = CanonFlags::AUTHID.and(CanonFlags::AUTHZID);
+        let checked = self
+            .take_canonical(user, both)
+            .and_then(|_| self.verify(password))
+            .map_err(|error| error.in_context("checkpass failed"));
+        self.record(checked.and_then(|()| self.authorize()))
     }
 
     /// Whether a user exists, as far as the verifiers know (`sasl_user_exists`).
@@ -204,7 +205,10 @@ impl ServerSession {
         }
         match self.hooks.set_password(user, change, &self.props) {
             None => {}
-            Some(Ok(())) => stored = true,
+            Some(Ok(())) => {
+                stored = true;
+                self.write_log(Level::Note, &format!("setpass callback succeeded for {name}"));
+            }
             Some(Err(error)) => {
                 self.write_log(Level::Err, &format!("setpass callback failed for {name}: {error}"));
                 result = Err(error);

@@ -211,7 +211,7 @@ impl ServerSession {
         let mut names = Vec::new();
         let mut refused = false;
         for mechanism in self.common.mechanisms.iter() {
-            if self.admit(&**mechanism).is_err() {
+            if self.offer(&**mechanism).is_err() {
                 refused = true;
                 continue;
             }
@@ -246,13 +246,22 @@ impl ServerSession {
             .filter_map(|mechanism| {
                 let name = mechanism.info().name.clone();
                 let refusal = match find(&self.common.mechanisms, &name) {
-                    Some(listed) => self.admit(&**listed).err()?,
+                    Some(listed) => self.offer(&**listed).err()?,
                     None => Refusal::NotListed("mech_list"),
                 };
                 Some((name, refusal))
             })
             .collect();
         format!("not offered: {}", explain(refused.iter().map(|(name, refusal)| (name.as_ref(), refusal))))
+    }
+
+    /// Whether the connection may offer a mechanism. Where a binding must be used, only mechanisms that can are.
+    fn offer(&self, mechanism: &dyn Mechanism) -> Result<(), Refusal> {
+        let can_bind = mechanism.info().server.is_some_and(|features| features.contains(Features::CHANNEL_BINDING));
+        if !can_bind && self.common.bindings.borrow().iter().any(|binding| binding.critical) {
+            return Err(Refusal::NoChannelBinding);
+        }
+        self.admit(mechanism)
     }
 
     /// Whether the connection may use a mechanism.
@@ -439,6 +448,24 @@ impl ServerSession {
         }
     }
 
+    /// Makes a name canonical and takes it as one or both of the identities, without asking the stores about it.
+    pub(super) fn take_canonical(&self, name: &[u8], flags: CanonFlags) -> Result<Vec<u8>> {
+        if flags.bits() & CanonFlags::AUTHID.and(CanonFlags::AUTHZID).bits() == 0 {
+            return Err(Error::param("canonicalisation of a name for neither identity"));
+        }
+        let realm = self.realm();
+        let cx = CanonCx { flags, realm: realm.as_deref(), host: self.host() };
+        let mut canonical = self.hooks.canonicalize(name, &cx)?.unwrap_or_else(|| name.to_vec());
+        check_length(&canonical)?;
+        canonical = match self.options().get(None, "canon_user_plugin") {
+            Some(wanted) if wanted != Internal.name() => self.server.canon_user(&wanted)?.server(&canonical, &cx)?,
+            _ => Internal.server(&canonical, &cx)?,
+        };
+        check_length(&canonical)?;
+        self.common.take_name(canonical.clone(), flags);
+        Ok(canonical)
+    }
+
     fn look_up(&self, name: &[u8], flags: CanonFlags) -> Result<()> {
         let options = self.options();
         let realm = self.realm();
@@ -494,19 +521,7 @@ impl World for ServerSession {
     }
 
     fn canonicalize(&self, name: &[u8], flags: CanonFlags) -> Result<()> {
-        if flags.bits() & CanonFlags::AUTHID.and(CanonFlags::AUTHZID).bits() == 0 {
-            return Err(Error::param("canonicalisation of a name for neither identity"));
-        }
-        let realm = self.realm();
-        let cx = CanonCx { flags, realm: realm.as_deref(), host: self.host() };
-        let mut canonical = self.hooks.canonicalize(name, &cx)?.unwrap_or_else(|| name.to_vec());
-        check_length(&canonical)?;
-        canonical = match self.options().get(None, "canon_user_plugin") {
-            Some(wanted) if wanted != Internal.name() => self.server.canon_user(&wanted)?.server(&canonical, &cx)?,
-            _ => Internal.server(&canonical, &cx)?,
-        };
-        check_length(&canonical)?;
-        self.common.take_name(canonical.clone(), flags);
+        let canonical = self.take_canonical(name, flags)?;
         self.look_up(&canonical, flags)
     }
 

@@ -17,7 +17,6 @@ use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -65,8 +64,6 @@ struct View {
     settled: bool,
     /// The metadata, or why there are none.
     file: Read<HashFile>,
-    /// Whether the whole file was checked (or is too large for that).
-    checked: AtomicBool,
 }
 
 /// What is kept between lookups.
@@ -237,8 +234,7 @@ impl BdbFile {
             _ => Instant::now(),
         };
         let settled = stamp.settled(since);
-        let checked = AtomicBool::new(stamp.length > CHECKED_WHOLE);
-        let view = Arc::new(View { stamp, settled, file: HashFile::new(file), checked });
+        let view = Arc::new(View { stamp, settled, file: HashFile::new(file) });
         *self.lock() = Cache { view: Some(Arc::clone(&view)), seen: Some((stamp, since)) };
         Ok(view)
     }
@@ -274,9 +270,8 @@ fn read_view<T>(view: &View, read: impl Fn(&HashFile) -> Read<T>) -> Read<T> {
         Err(problem) => return Err(problem.duplicate()),
     };
     // Not while it is being written: the whole takes longer to read than one answer does.
-    if view.settled && !view.checked.load(Ordering::Relaxed) {
+    if view.settled && view.stamp.length <= CHECKED_WHOLE && !file.is_verified() {
         file.verify()?;
-        view.checked.store(true, Ordering::Relaxed);
     }
     read(file)
 }

@@ -139,7 +139,15 @@ impl SasldbFile {
     /// # Errors
     /// As [`SasldbFile::get`].
     pub fn user_exists(&self, user: impl AsRef<[u8]>, realm: impl AsRef<[u8]>) -> Result<bool> {
-        Ok(self.lookup_many(user, realm, IDENTIFYING)?.iter().any(Option::is_some))
+        let (user, realm) = (user.as_ref(), realm.as_ref());
+        // Almost everyone has the first, and need not wait for the rest to be looked for.
+        let (first, rest) = IDENTIFYING.split_at(1);
+        for properties in [first, rest] {
+            if self.lookup_many(user, realm, properties)?.iter().any(Option::is_some) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// All entries, in the order of the file. Keys that are not of the form of an entry are left out.

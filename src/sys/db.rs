@@ -1,9 +1,10 @@
-//! Two calls that the password database needs: reserving room for a file, and LMDB's check for dead readers, which
-//! the `lmdb-rs` crate does not offer.
+//! What the password database needs: reserving room for a file, and two calls of LMDB that the `lmdb-rs` crate does not
+//! offer.
 #![allow(unsafe_code)]
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 
 use lmdb_rs::Environment;
 
@@ -13,6 +14,8 @@ mod ffi {
     unsafe extern "C" {
         /// Part of the LMDB that `lmdb-rs` links: frees reader slots whose process is gone.
         pub(super) fn mdb_reader_check(env: *mut c_void, dead: *mut c_int) -> c_int;
+        /// Likewise: the descriptor that data is written to.
+        pub(super) fn mdb_env_get_fd(env: *mut c_void, descriptor: *mut c_int) -> c_int;
     }
 }
 
@@ -58,4 +61,24 @@ pub(crate) fn free_dead_readers(env: &Environment) -> lmdb_rs::Result<()> {
         0 => Ok(()),
         code => Err(lmdb_rs::Error::from_err_code(code)),
     }
+}
+
+/// Device and inode of the file that an environment would write to. A process that closes descriptors which it does not
+/// know may have put another file in their place.
+///
+/// # Errors
+/// Those of fstat(2), above all that the descriptor is closed.
+pub(crate) fn written_file(env: &Environment) -> io::Result<(u64, u64)> {
+    use std::os::fd::BorrowedFd;
+
+    let mut descriptor = -1;
+    // SAFETY: the pointer is that of an open environment, which the borrow keeps open, and `descriptor` a valid int.
+    if unsafe { ffi::mdb_env_get_fd(env.env().cast(), &raw mut descriptor) } != 0 || descriptor < 0 {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    // SAFETY: the descriptor is not -1. It may have been closed by the host program, which dup(2) below reports; it is
+    // not used for anything else, and this copy is not closed with it.
+    let copy = unsafe { BorrowedFd::borrow_raw(descriptor) }.try_clone_to_owned()?;
+    let metadata = File::from(copy).metadata()?;
+    Ok((metadata.dev(), metadata.ino()))
 }

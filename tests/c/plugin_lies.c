@@ -58,7 +58,7 @@ static sasl_conn_t *new_client(unsigned maxbuf)
 enum lie {
     TRUTH, NO_USER, USER_BY_HAND, HALF_A_USER, LENGTH_WITHOUT_BYTES, TOO_MANY_BYTES, CODE_42, CODE_MINUS_999, CODE_INTERACT, LAYER_WITHOUT_FUNCTIONS,
     LAYER_ONE_WAY, LAYER_GIVES_NULL, LAYER_GIVES_LENGTH, LAYER_GIVES_TOO_MUCH, LAYER_FAILS, BINDING_USED, BINDING_WANTED, STARTS_AGAIN, STEPS_AGAIN, BAD_NAMES,
-    CHANGES_EVERYTHING, SETS_ERROR
+    CHANGES_EVERYTHING, GIVES_CREDENTIALS, SETS_ERROR
 };
 static enum lie lie;
 static int live, freed, asked_to_free;
@@ -165,6 +165,11 @@ static int tell(const sasl_utils_t *utils, int (*canon)(sasl_conn_t *, const cha
         }
         return SASL_OK;
     }
+    case GIVES_CREDENTIALS:
+        o->client_creds = &lie;
+        o->gss_peer_name = "peer";
+        o->maxoutbuf = 777;
+        return SASL_OK;
     case SETS_ERROR: utils->seterror(conn, 0, "said once"); return SASL_BADAUTH;
     default: return SASL_OK;
     }
@@ -310,6 +315,19 @@ static void servers(void)
         CHECK(start(conn) == SASL_OK);
         sasl_dispose(&conn);
         CHECK(live == 0);
+    }
+    /* What else a mechanism finds out. */
+    lie = GIVES_CREDENTIALS;
+    {
+        sasl_conn_t *conn = new_server(1000);
+        const void *value = NULL;
+        CHECK(sasl_getprop(conn, SASL_DELEGATEDCREDS, &value) == SASL_NOTDONE);
+        CHECK(start(conn) == SASL_OK);
+        CHECK(sasl_getprop(conn, SASL_DELEGATEDCREDS, &value) == SASL_OK && value == &lie);
+        CHECK(sasl_getprop(conn, SASL_GSS_PEER_NAME, &value) == SASL_OK && strcmp(value, "peer") == 0);
+        CHECK(sasl_getprop(conn, SASL_GSS_LOCAL_NAME, &value) == SASL_NOTDONE);
+        CHECK(sasl_getprop(conn, SASL_MAXOUTBUF, &value) == SASL_OK && *(const unsigned *)value == 777);
+        sasl_dispose(&conn);
     }
     lie = CODE_INTERACT;
     {

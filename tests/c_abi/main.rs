@@ -133,6 +133,7 @@ programs! {
     abi_list
     abi_loglevel
     abi_md5
+    abi_plugins
     abi_prop
     abi_prophold
     abi_props

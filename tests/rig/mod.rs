@@ -16,3 +16,4 @@ pub mod sendmail;
 pub mod slapd;
 pub mod smtp;
 pub mod source;
+pub mod terminal;

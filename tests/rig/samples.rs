@@ -37,6 +37,8 @@ enum Event {
 struct Sample {
     child: Child,
     stdin: Option<ChildStdin>,
+    library: Library,
+    proved: bool,
     open_streams: u8,
     lines: Vec<String>,
     errors: String,
@@ -78,13 +80,30 @@ impl Sample {
             }
             let _ = err.send(Event::End(side));
         });
-        Sample { child, stdin, open_streams: 2, lines: Vec::new(), errors: String::new(), asked: 0 }
+        Sample {
+            child,
+            stdin,
+            library: library.clone(),
+            proved: false,
+            open_streams: 2,
+            lines: Vec::new(),
+            errors: String::new(),
+            asked: 0,
+        }
     }
 
     /// Types a line. A program that has ended no longer reads: its status tells.
     fn say(&mut self, line: &str) {
         if let Some(stdin) = &mut self.stdin {
             let _ = stdin.write_all(format!("{line}\n").as_bytes());
+        }
+    }
+
+    /// Panics unless the program, which has just sent a message and waits for the other side's, runs on its library.
+    fn prove_library(&mut self) {
+        if !self.proved {
+            self.library.assert_loaded_by(self.child.id());
+            self.proved = true;
         }
     }
 
@@ -190,6 +209,7 @@ impl Pair<'_> {
             match event {
                 Event::Line(_, line) => {
                     if line.starts_with(prefix) {
+                        here.prove_library();
                         there.say(&line);
                     }
                     here.lines.push(line);
@@ -237,6 +257,7 @@ impl Client {
             match self.events.recv_timeout(SILENCE).unwrap_or_else(|e| panic!("{e}: {}", self.sample.errors)) {
                 Event::Line(_, line) => {
                     if let Some(answer) = line.strip_prefix("C: ") {
+                        self.sample.prove_library();
                         return Some(STANDARD.decode(answer).expect("base64"));
                     }
                 }

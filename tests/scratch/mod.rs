@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -105,4 +106,20 @@ pub fn compile(scratch: &Scratch, name: &str, library: &str) -> PathBuf {
 
 pub fn lmdb_dump(db: &Path) -> Pairs {
     parse_dump(&run(Command::new("mdb_dump").arg("-n").arg(db), b"").stdout)
+}
+
+/// Puts another file in the place of all descriptors of this process for a file, as may happen when a daemon closes
+/// those that it does not know. Gives the descriptors.
+pub fn take_descriptors_of(file: &Path, other: &Path) -> Vec<i32> {
+    let stranger = fs::OpenOptions::new().read(true).write(true).open(other).unwrap();
+    let mut taken = Vec::new();
+    for entry in fs::read_dir("/proc/self/fd").unwrap().flatten() {
+        if fs::read_link(entry.path()).is_ok_and(|target| target == file) {
+            let descriptor = entry.file_name().to_str().unwrap().parse().unwrap();
+            // SAFETY: no memory is involved, and the file is this test's own.
+            assert_eq!(unsafe { libc::dup2(stranger.as_raw_fd(), descriptor) }, descriptor);
+            taken.push(descriptor);
+        }
+    }
+    taken
 }

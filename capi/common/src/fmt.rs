@@ -72,7 +72,7 @@ pub fn format(format: &[u8], values: &mut dyn Values, dialect: Dialect) -> Strin
             out.push(byte);
             continue;
         }
-        // Flags, widths and lengths are passed over, as they change no value.
+        // Flags and widths count for numbers; for strings they are passed over.
         let mut skipped = Vec::new();
         let conversion = loop {
             match rest.next() {
@@ -84,7 +84,7 @@ pub fn format(format: &[u8], values: &mut dyn Values, dialect: Dialect) -> Strin
             (Some(b'%'), _) => out.push(b'%'),
             (Some(b's'), _) => out.extend(values.text().unwrap_or_else(|| b"(null)".to_vec())),
             (Some(b'c'), _) => out.extend(u8::try_from(values.int() & 0xff)),
-            (Some(b'd' | b'i'), _) => out.extend(values.int().to_string().bytes()),
+            (Some(b'd' | b'i'), _) => out.extend(padded(&skipped, values.int().to_string())),
             (Some(b'm'), _) => out.extend(os_error(values.int()).bytes()),
             (Some(b'z'), dialect) => {
                 let code = match values.int() {
@@ -98,10 +98,11 @@ pub fn format(format: &[u8], values: &mut dyn Values, dialect: Dialect) -> Strin
                     _ => Code::BadAuth.text().bytes(),
                 });
             }
-            (Some(b'u'), Dialect::Log) => out.extend(values.int().cast_unsigned().to_string().bytes()),
-            (Some(b'x'), Dialect::Log) => out.extend(format!("{:x}", values.int()).bytes()),
-            (Some(b'X'), Dialect::Log) => out.extend(format!("{:X}", values.int()).bytes()),
-            (Some(b'o'), Dialect::Log) => out.extend(format!("{:o}", values.int()).bytes()),
+            (Some(b'u'), Dialect::Log) => out.extend(padded(&skipped, values.int().cast_unsigned().to_string())),
+            (Some(b'x'), Dialect::Log) => out.extend(padded(&skipped, format!("{:x}", values.int()))),
+            (Some(b'X'), Dialect::Log) => out.extend(padded(&skipped, format!("{:X}", values.int()))),
+            (Some(b'o'), Dialect::Log) => out.extend(padded(&skipped, format!("{:o}", values.int()))),
+            (None, _) if skipped.is_empty() => {}
             (other, _) => {
                 out.push(b'%');
                 out.extend(skipped);
@@ -110,6 +111,22 @@ pub fn format(format: &[u8], values: &mut dyn Values, dialect: Dialect) -> Strin
         }
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// A number with what `%5d`, `%-5d` and `%05d` ask for. Widths are cut at 64: a log line needs no more.
+fn padded(modifiers: &[u8], number: String) -> Vec<u8> {
+    let modifiers = String::from_utf8_lossy(modifiers);
+    let digits: String = modifiers.chars().filter(char::is_ascii_digit).collect();
+    let width = digits.parse::<usize>().unwrap_or(0).min(64);
+    if modifiers.contains('-') {
+        format!("{number:<width$}")
+    } else if digits.starts_with('0') {
+        let (sign, rest) = number.strip_prefix('-').map_or(("", number.as_str()), |rest| ("-", rest));
+        format!("{sign}{rest:0>width$}", width = width.saturating_sub(sign.len()))
+    } else {
+        format!("{number:>width$}")
+    }
+    .into_bytes()
 }
 
 /// The system's own words for an errno.
@@ -145,11 +162,13 @@ mod tests {
         assert_eq!(with("%u %x %X %o", &[-1, 255, 255, 8], &[], Dialect::Log), "4294967295 ff FF 10");
         assert_eq!(with("%z", &[-20], &[], Dialect::SetError), "authentication failure");
         assert_eq!(with("%z", &[-20], &[], Dialect::Log), "user not found");
+        assert_eq!(with("%5d|%-5d|%05d|%03d", &[42, 42, 42, -7], &[], Dialect::SetError), "   42|42   |00042|-07");
+        assert_eq!(with("%99999999999999999999d", &[1], &[], Dialect::SetError), "1");
     }
 
     #[test]
     fn unknown_conversions_take_nothing() {
-        assert_eq!(with("a%qb %5.2fc %", &[], &[], Dialect::SetError), "a%qb %5.2fc %");
+        assert_eq!(with("a%qb %5.2fc %", &[], &[], Dialect::SetError), "a%qb %5.2fc ");
         assert_eq!(with("%u", &[], &[], Dialect::SetError), "%u");
     }
 }

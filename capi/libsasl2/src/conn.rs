@@ -146,6 +146,15 @@ impl Conn {
         self.callbacks
     }
 
+    /// Whether a security layer is in force.
+    pub fn has_layer(&self) -> bool {
+        match self.session() {
+            Some(Session::Server(session)) => session.ssf() > 0,
+            Some(Session::Client(session)) => session.ssf() > 0,
+            None => false,
+        }
+    }
+
     /// Keeps an error as the connection's last.
     pub fn note(&self, error: &Error) {
         match self.session() {
@@ -170,15 +179,6 @@ impl Conn {
     /// The callbacks of this connection's own list and that of its side.
     pub fn lists(&self) -> [List; 2] {
         [self.own, self.global]
-    }
-
-    /// Puts a text in the place of the error detail.
-    pub fn set_detail(&self, text: String) {
-        match self.session() {
-            Some(Session::Server(session)) => session.set_error_detail(text),
-            Some(Session::Client(session)) => session.set_error_detail(text),
-            None => {}
-        }
     }
 
     /// The application's log, if it has one.

@@ -48,6 +48,9 @@ export! {
         let list = unsafe { List::new(callbacks) };
         let _turn = global::turn();
         hooks::lock_allocator();
+        if matches!(list.find(cb::GETPATH), Some((None, _))) {
+            return Code::BadParam.number();
+        }
         let again = global::write(|global| global.client.as_mut().map(|side| side.count += 1).is_some());
         if !again {
             let options = SideOptions { callbacks: CallbackOptions(list) };
@@ -217,7 +220,7 @@ fn load_config(list: List, name: &str) -> Result<Option<ConfigFile>> {
         None => set,
     };
     let path = path.unwrap_or_else(search_path);
-    if path.len() >= NAME_MAX {
+    if path.len() >= NAME_MAX || path.split(':').any(|dir| dir.len() + name.len() + "/.conf".len() >= NAME_MAX) {
         return Err(Error::fail("the search path for the configuration file is too long"));
     }
     let verify = list.find(cb::VERIFYFILE);

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int, c_uint};
 use std::ptr::{null, null_mut};
 use std::slice;
 
-use oxisasl::{Error, Result};
+use oxisasl::{Code, Error, Result};
 use oxisasl_capi_common::{arg, boundary, export};
 
 use crate::abi::{IoVec, OK};
@@ -86,12 +86,16 @@ export! {
                 Some(Session::Client(session)) => session.decode(input, &mut clear),
                 None => Err(Error::param("no session")),
             };
-            let len = clear.len() as c_uint;
-            let place = if decoded.is_ok() && len > 0 { conn.slots.keep(Slot::Decoded, clear) } else { null() };
-            // SAFETY: by this function's contract.
-            unsafe {
-                arg::put(output, place);
-                arg::put(outputlen, if place.is_null() { 0 } else { len });
+            // Where nothing was decoded at all the caller's variables stay as they are.
+            if !matches!(&decoded, Err(error) if matches!(error.code(), Code::TooWeak | Code::BufOver)) {
+                let shown = decoded.is_ok() && (!clear.is_empty() || !conn.has_layer());
+                let len = if shown { clear.len() as c_uint } else { 0 };
+                let place = if shown { conn.slots.keep(Slot::Decoded, clear) } else { null() };
+                // SAFETY: by this function's contract.
+                unsafe {
+                    arg::put(output, place);
+                    arg::put(outputlen, len);
+                }
             }
             decoded
         })();
@@ -117,8 +121,11 @@ export! {
 
 fn encode(conn: &Conn, chunks: &[&[u8]], output: *mut *const c_char, outputlen: *mut c_uint) -> Result<()> {
     let total: usize = chunks.iter().map(|chunk| chunk.len()).sum();
-    if total == 0 || output.is_null() || outputlen.is_null() {
-        return Err(Error::param("nothing to encode, or no place for the output"));
+    // One buffer with nothing in it is a mistake of the caller, pieces with nothing in them are not.
+    if matches!(chunks, [one] if one.is_empty()) || output.is_null() || outputlen.is_null() {
+        let error = Error::param("nothing to encode, or no place for the output");
+        conn.note(&error);
+        return Err(error);
     }
     let mut packets = Vec::with_capacity(total + 64);
     match conn.session() {

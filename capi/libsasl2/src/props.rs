@@ -12,6 +12,7 @@ use oxisasl_capi_common::{arg, boundary, export};
 use crate::abi::{OK, RawChannelBinding, RawSecurityProps, prop};
 use crate::conn::{Conn, Session, Slot};
 use crate::global;
+use crate::host::plug::OutParams;
 use crate::server::connection;
 
 export! {
@@ -109,7 +110,10 @@ fn get(conn: &Conn, propnum: c_int) -> Result<*const c_void> {
             conn.ssf.as_ptr().cast_const().cast()
         }
         prop::MAXOUTBUF => {
-            conn.max_input.set(either!(conn, session => session.max_input()));
+            let session = either!(conn, session => (session.ssf(), session.max_input()));
+            // Without a layer it is whatever a plugin has said.
+            let said = plugin_says(conn, |out| out.maxoutbuf).filter(|len| session.0 == 0 && *len > 0);
+            conn.max_input.set(said.unwrap_or(session.1));
             conn.max_input.as_ptr().cast_const().cast()
         }
         prop::DEFUSERREALM => text(server_only()?.realm()),
@@ -135,9 +139,9 @@ fn get(conn: &Conn, propnum: c_int) -> Result<*const c_void> {
             let session = server_only()?;
             text(Some(session.app_name()).filter(|name| !name.is_empty()))
         }
-        prop::DELEGATEDCREDS | prop::GSS_PEER_NAME | prop::GSS_LOCAL_NAME => {
-            return Err(Error::new(Code::NotDone, NOT_YET));
-        }
+        prop::DELEGATEDCREDS => given(plugin_says(conn, |out| out.client_creds.cast_const()))?,
+        prop::GSS_PEER_NAME => given(plugin_says(conn, |out| out.gss_peer_name))?,
+        prop::GSS_LOCAL_NAME => given(plugin_says(conn, |out| out.gss_local_name))?,
         prop::GSS_CREDS => conn.gss_creds.get(),
         prop::HTTP_REQUEST => conn.http_request.get(),
         prop::SSF_EXTERNAL => {
@@ -158,6 +162,18 @@ fn get(conn: &Conn, propnum: c_int) -> Result<*const c_void> {
         prop::AUTH_EXTERNAL => either!(conn, session => session.external_identity()).map_or(null(), keep),
         _ => return Err(Error::param("Unknown parameter type")),
     })
+}
+
+/// What the mechanism in use has filled in, if it is a plugin's.
+fn plugin_says<T>(conn: &Conn, take: impl FnOnce(&OutParams) -> T) -> Option<T> {
+    let host = conn.host.get().filter(|host| host.current().is_some())?;
+    // SAFETY: the place is the connection's, and no plugin writes to it while this runs.
+    Some(take(unsafe { &*host.out() }))
+}
+
+/// A pointer of a plugin, once it is there.
+fn given(value: Option<*const c_void>) -> Result<*const c_void> {
+    value.filter(|value| !value.is_null()).ok_or_else(|| Error::new(Code::NotDone, NOT_YET))
 }
 
 /// # Safety

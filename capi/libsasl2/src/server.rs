@@ -192,7 +192,7 @@ export! {
         passlen: c_uint,
     ) -> c_int {
         if user.is_null() {
-            return OK;
+            return boundary::code(global::server(), OK);
         }
         let checked = (|| {
             global::server()?;
@@ -236,7 +236,7 @@ export! {
         _resplen: c_uint,
     ) -> c_int {
         if challenge.is_null() {
-            return OK;
+            return boundary::code(global::server(), OK);
         }
         let checked = (|| {
             global::server()?;

@@ -52,7 +52,7 @@ export! {
                 mechs.filter(|mech| mech.info().client.is_some()).map(|mech| mech.info().name.to_string()).collect::<Vec<_>>()
             });
             let server = global.server.iter().flat_map(|side| {
-                let mechs = side.engine.registry().iter();
+                let mechs = side.engine.registry().iter().rev();
                 mechs.filter(|mech| mech.info().server.is_some()).map(|mech| mech.info().name.to_string()).collect::<Vec<_>>()
             });
             let mut all: Vec<String> = Vec::new();

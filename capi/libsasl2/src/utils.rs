@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use oxisasl::config::{self, Options as _};
 use oxisasl::identity::default_proxy_policy;
 use oxisasl::log::Level;
-use oxisasl::{Code, syslog};
+use oxisasl::{Code, Error, syslog};
 use oxisasl_capi_common::callbacks::List;
 use oxisasl_capi_common::{arg, boundary, hooks};
 
@@ -255,7 +255,7 @@ unsafe extern "C" fn getcallback(
             pproc.write(proc);
             pcontext.write(context);
             if let (Some(conn), true) = (conn.as_ref(), status == Code::Fail.number()) {
-                conn.set_detail(format!("Unable to find a callback: {id}"));
+                conn.note(&Error::fail(format!("Unable to find a callback: {id}")));
             }
         }
         status

@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use zeroize::Zeroizing;
 
@@ -43,6 +44,8 @@ pub(super) struct Meta {
 pub(super) struct HashFile {
     file: File,
     pub(super) meta: Meta,
+    /// Whether everything in it has been read and found in its place.
+    verified: AtomicBool,
 }
 
 impl Meta {
@@ -161,7 +164,7 @@ impl HashFile {
         let length = file.metadata().map_err(io)?.len();
         let mut head = [0; META];
         match file.read_exact_at(&mut head, 0) {
-            Ok(()) => Ok(HashFile { meta: Meta::parse(&head, length)?, file }),
+            Ok(()) => Ok(HashFile { meta: Meta::parse(&head, length)?, file, verified: AtomicBool::new(false) }),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => damaged(0, "the file is truncated"),
             Err(error) => Err(io(error)),
         }
@@ -227,7 +230,9 @@ impl HashFile {
                 }
             }
             // The key is not here. That is worth believing only if what is here belongs here.
-            self.check_places(&pairs, bucket, number)?;
+            if !self.is_verified() {
+                self.check_places(&pairs, bucket, number)?;
+            }
             (previous, number) = (number, pairs.next);
         }
         Ok(None)
@@ -334,7 +339,13 @@ impl HashFile {
                 return damaged(number, "it holds pairs, but no bucket leads to it");
             }
         }
+        self.verified.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whether [`HashFile::verify`] has found everything in order.
+    pub(super) fn is_verified(&self) -> bool {
+        self.verified.load(Ordering::Relaxed)
     }
 }
 

@@ -55,6 +55,7 @@ pub(super) struct Opened {
     env: Environment,
     db: Database,
     path: PathBuf,
+    file: FileId,
     access: Access,
     page_size: u64,
     /// The lock file that it uses, and where that was found.
@@ -119,25 +120,29 @@ impl Shared {
 
     /// Closes the environment, once the transactions of other threads are over.
     pub(super) fn close(&self) {
-        *self.exclusive() = None;
+        shut(&mut self.exclusive());
     }
 
     /// Takes over the size that another process gave the map.
     pub(super) fn follow_resize(&self) -> lmdb_rs::Result<()> {
-        match &*self.exclusive() {
-            Some(opened) => opened.env.set_map_size(0),
-            None => Ok(()),
-        }
+        self.resize(|_| Some(0))
     }
 
     /// Makes the map larger than `full` bytes, unless another thread has.
     pub(super) fn grow(&self, full: usize) -> lmdb_rs::Result<()> {
-        match &*self.exclusive() {
-            Some(opened) if opened.env.info()?.map_size() <= full => {
-                opened.env.set_map_size(full.saturating_mul(2).max(1 << 20))
-            }
-            _ => Ok(()),
+        self.resize(|size| (size <= full).then(|| full.saturating_mul(2).max(1 << 20)))
+    }
+
+    fn resize(&self, new: impl Fn(usize) -> Option<usize>) -> lmdb_rs::Result<()> {
+        let mut opened = self.exclusive();
+        let Some(env) = opened.as_ref().map(|opened| &opened.env) else { return Ok(()) };
+        let Some(size) = new(env.info()?.map_size()) else { return Ok(()) };
+        let done = env.set_map_size(size);
+        if done.is_err() {
+            // The old map is gone and there is no new one.
+            shut(&mut opened);
         }
+        done
     }
 }
 
@@ -156,6 +161,11 @@ impl Opened {
             }
             _ => false,
         }
+    }
+
+    /// Whether what is written would reach the file.
+    pub(super) fn is_intact(&self) -> bool {
+        sys::written_file(&self.env).is_ok_and(|file| file == self.file)
     }
 
     /// Runs a read transaction on a file of at least `length` bytes.
@@ -205,6 +215,16 @@ impl Opened {
     }
 }
 
+/// Closes an environment. If the host program has closed its descriptors, as daemons do with those that they do not know,
+/// it is only let go of: the descriptors may be someone else's now.
+fn shut(opened: &mut Option<Opened>) {
+    if let Some(opened) = opened.take()
+        && !opened.is_intact()
+    {
+        std::mem::forget(opened);
+    }
+}
+
 /// The environment of a file, opened if it is not; None for reading if there is no file, or an empty one.
 pub(super) fn acquire(path: &Path, options: LmdbOptions, want: Want) -> Result<Option<Arc<Shared>>> {
     options.map_size()?;
@@ -220,7 +240,7 @@ pub(super) fn acquire(path: &Path, options: LmdbOptions, want: Want) -> Result<O
     let mut opened = shared.exclusive();
     if !opened.as_ref().is_some_and(|opened| opened.serves(want)) {
         // One file must never be open twice, so the old one goes first, even if the new one then cannot be opened.
-        *opened = None;
+        shut(&mut opened);
         *opened = Some(open(path, options, want, &metadata)?);
     }
     drop(opened);
@@ -308,7 +328,9 @@ fn open(path: &Path, options: LmdbOptions, want: Want, data: &Metadata) -> Resul
     };
     let db = db.map_err(failed)?;
     let page_size = env.stat().map_err(failed)?.page_size().into();
-    Ok(Opened { env, db, path: path.to_owned(), access, page_size, lock })
+    // The file may have been replaced since it was looked at; then it is found out of place and opened again.
+    let file = sys::written_file(&env).map_err(|error| cannot("open", path, &error))?;
+    Ok(Opened { env, db, path: path.to_owned(), file, access, page_size, lock })
 }
 
 /// Makes sure that there is a lock file that everyone who may use the database can use, with room on disk. No

@@ -126,6 +126,7 @@ impl LmdbFile {
             let Some((shared, length)) = self.shared(Want::Write)? else { continue };
             let mut size = 0;
             let outcome = match &*shared.opened() {
+                Some(opened) if !opened.is_intact() => Err(lmdb_rs::Error::Panic),
                 Some(opened) if opened.serves(Want::Write) => opened.write(length, &mut size, &body),
                 _ => {
                     self.forget();
@@ -151,7 +152,7 @@ impl LmdbFile {
             lmdb_rs::Error::MapResized => {
                 shared.follow_resize().map_err(|error| lmdb_error(what, &self.path, error))?;
             }
-            // An earlier write of a meta page failed, and LMDB will not go on with this environment.
+            // Its descriptors are gone, or an earlier write of a meta page failed: nothing goes on with this one.
             lmdb_rs::Error::Panic => shared.close(),
             lmdb_rs::Error::ReadersFull => std::thread::sleep(PAUSE),
             error => return Err(lmdb_error(what, &self.path, error)),
@@ -188,4 +189,50 @@ pub(super) fn lmdb_error(what: &str, path: &Path, error: lmdb_rs::Error) -> Erro
         other => other.to_string(),
     };
     Error::fail(format!("{}: cannot {what} the password database: {cause}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// Another process commits a pair, under another name of the file and so another lock file.
+    fn commit(path: &Path, pair: &str) {
+        let mut child = Command::new("mdb_load")
+            .args(["-n", "-T"])
+            .arg(path)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("mdb_load is needed for this test");
+        child.stdin.take().unwrap().write_all(pair.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn without_the_lock_file_a_commit_means_reading_again() {
+        let folder = std::env::temp_dir().join(format!("oxisasl-unlocked-{}", std::process::id()));
+        let (path, other) = (folder.join("db"), folder.join("other"));
+        fs::create_dir(&folder).unwrap();
+        commit(&other, "key\nold\n");
+        fs::hard_link(&other, &path).unwrap();
+        // No one can use this as a lock file.
+        fs::create_dir(folder.join("db-lock")).unwrap();
+        let file = LmdbFile::new(&path, LmdbOptions::default());
+        let readings = Cell::new(0);
+        let value = file
+            .read(|txn, db| {
+                readings.set(readings.get() + 1);
+                if readings.get() == 1 {
+                    commit(&other, "key\nnew\n");
+                }
+                txn.get(db, &"key").map(<[u8]>::to_vec)
+            })
+            .unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(readings.get(), 2);
+        assert_eq!(value.unwrap(), b"new");
+    }
 }
