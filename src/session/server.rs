@@ -470,16 +470,14 @@ impl ServerSession {
         let realm = self.realm();
         let cx = self.store_cx(&options, realm.as_deref());
         let ask = |flags| store::lookup(&self.server.stores, &cx, name, flags, &self.props);
-        let mut result = Ok(());
-        if flags.contains(CanonFlags::AUTHID) {
-            result = ask(LookupFlags::default());
-        }
-        if result.is_ok() && flags.contains(CanonFlags::AUTHZID) {
-            result = match ask(LookupFlags::AUTHZID) {
-                Err(error) if error.code() == Code::NoUser && flags.contains(CanonFlags::AUTHID) => Ok(()),
-                other => other,
-            };
-        }
+        // Both rounds are made in any case: a store may keep what it is asked for.
+        let authid = flags.contains(CanonFlags::AUTHID).then(|| ask(LookupFlags::default()));
+        let authzid = flags.contains(CanonFlags::AUTHZID).then(|| ask(LookupFlags::AUTHZID));
+        let result = match (authid, authzid) {
+            (Some(Ok(())), Some(Err(error))) if error.code() == Code::NoUser => Ok(()),
+            (Some(Err(error)), _) | (_, Some(Err(error))) => Err(error),
+            _ => Ok(()),
+        };
         match result {
             Err(error)
                 if flags.contains(CanonFlags::EXTERNALLY_VERIFIED)

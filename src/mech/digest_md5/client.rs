@@ -129,7 +129,7 @@ impl Client {
         note_weak(&**cx, answered.protection);
         reauth::keep(answered.met);
         let layer = answered.layer.map(|layer| Box::new(layer) as Box<dyn SecurityLayer>);
-        Ok(ClientStep::Done { response: Some(Vec::new()), layer })
+        Ok(ClientStep::Done { response: None, layer })
     }
 }
 
