@@ -475,11 +475,14 @@ impl ServerSession {
         if flags.contains(CanonFlags::AUTHID) {
             result = ask(LookupFlags::default());
         }
-        if result.is_ok() && flags.contains(CanonFlags::AUTHZID) {
-            result = match ask(LookupFlags::AUTHZID) {
-                Err(error) if error.code() == Code::NoUser && flags.contains(CanonFlags::AUTHID) => Ok(()),
-                other => other,
-            };
+        let unknown = matches!(&result, Err(error) if error.code() == Code::NoUser);
+        if flags.contains(CanonFlags::AUTHZID) && (result.is_ok() || unknown) {
+            // Of a user who is both, the first look-up has told whether there is such a user.
+            match ask(LookupFlags::AUTHZID) {
+                Err(error) if error.code() == Code::NoUser && flags.contains(CanonFlags::AUTHID) => {}
+                Ok(()) => {}
+                other => result = other,
+            }
         }
         match result {
             Err(error)
