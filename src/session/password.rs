@@ -157,7 +157,7 @@ impl ServerSession {
         let plain = if transition == Transition::NoPlain { PasswordFlags::NO_PLAIN } else { 0 };
         let flags = PasswordFlags(PasswordFlags::CREATE | plain);
         // The login has succeeded; that its secret could not be stored is in the log.
-        let _ = self.store_password(user, &PasswordChange { password: Some(password), old: None, flags });
+        let _ = self.store_password(user, user, &PasswordChange { password: Some(password), old: None, flags });
     }
 
     /// Stores a password, or disables a user (`sasl_setpass`).
@@ -182,12 +182,13 @@ impl ServerSession {
             return Err(Error::param("No current SASL mechanism available"));
         }
         self.canonicalize(user, CanonFlags::AUTHID.and(CanonFlags::AUTHZID).and(CanonFlags::EXTERNALLY_VERIFIED))?;
-        let user = self.authid().unwrap_or_default();
-        self.store_password(&user, change)
+        let canonical = self.authid().unwrap_or_default();
+        self.store_password(&canonical, user, change)
     }
 
-    fn store_password(&self, user: &[u8], change: &PasswordChange<'_>) -> Result<()> {
-        let name = String::from_utf8_lossy(user).into_owned();
+    /// Stores a password of the canonical user, whom the log calls as the caller does.
+    fn store_password(&self, user: &[u8], called: &[u8], change: &PasswordChange<'_>) -> Result<()> {
+        let name = String::from_utf8_lossy(called).into_owned();
         let mut result = Ok(());
         let mut stored = false;
         if !change.flags.has(PasswordFlags::NO_PLAIN) && !change.flags.has(PasswordFlags::CURRENT_MECHANISM) {
