@@ -85,7 +85,8 @@ export! {
             Ok((conn, String::from_utf8_lossy(mech), input))
         })();
         match begun {
-            Err(error) => error.code().number(),
+            // SAFETY: by this function's contract.
+            Err(error) => unsafe { refused(conn, &error) },
             Ok((conn, mech, input)) => {
                 let progress = conn.server().and_then(|session| session.start(&mech, input));
                 // SAFETY: by this function's contract.
@@ -111,7 +112,8 @@ export! {
             unsafe { Ok((connection(conn)?, arg::bytes(clientin, clientinlen, "clientin")?)) }
         })();
         match begun {
-            Err(error) => error.code().number(),
+            // SAFETY: by this function's contract.
+            Err(error) => unsafe { refused(conn, &error) },
             Ok((conn, input)) => {
                 let progress = conn.server().and_then(|session| session.step(input.unwrap_or_default()));
                 // SAFETY: by this function's contract.
@@ -287,6 +289,18 @@ export! {
 pub unsafe fn connection<'a>(conn: *mut Conn) -> Result<&'a Conn> {
     // SAFETY: by this function's contract.
     unsafe { conn.as_ref() }.ok_or_else(|| Error::param("no connection"))
+}
+
+/// The code of a call that is refused before it reaches the session, which keeps the reason.
+///
+/// # Safety
+/// `conn` is NULL or a connection.
+pub unsafe fn refused(conn: *mut Conn, error: &Error) -> c_int {
+    // SAFETY: by this function's contract.
+    if let Some(conn) = unsafe { conn.as_ref() } {
+        conn.note(error);
+    }
+    error.code().number()
 }
 
 /// Bytes with a length, where 0 stands for a string's own.
