@@ -64,7 +64,9 @@ impl ServerMech for Server {
     fn step(&mut self, cx: &ServerCx<'_>, input: &[u8]) -> Result<Step> {
         let message = Message::parse(input)?;
         let authzid = message.authzid.filter(|authzid| *authzid != message.authcid);
-        cx.identify(message.authcid, None, CanonFlags::EXTERNALLY_VERIFIED)?;
+        // With another authzid the stores need not be asked for the authcid's own properties as a user to act as.
+        let as_user = if authzid.is_some() { CanonFlags::default() } else { CanonFlags::AUTHZID };
+        cx.canonicalize(message.authcid, CanonFlags::AUTHID.and(as_user).and(CanonFlags::EXTERNALLY_VERIFIED))?;
         let auth = cx
             .check_password(&Secret::from(message.password))
             .map_err(|error| error.in_context("Password verification failed"))?;
@@ -82,7 +84,14 @@ struct Client;
 impl ClientMech for Client {
     fn step(&mut self, cx: &ClientCx<'_>, _: Option<&[u8]>) -> Result<ClientStep> {
         let credentials = cx.credentials(true)?;
-        cx.identify(&credentials.authcid, credentials.authzid.as_deref())?;
+        match &credentials.authzid {
+            None => cx.identify(&credentials.authcid, None)?,
+            // Applications see the names in this order, which is the message's.
+            Some(authzid) => {
+                cx.canonicalize(authzid, CanonFlags::AUTHZID)?;
+                cx.canonicalize(&credentials.authcid, CanonFlags::AUTHID)?;
+            }
+        }
         let identity = cx.identity();
         let authcid = cx.authid()?;
         let authzid = credentials.authzid.and(identity.user).unwrap_or_default();

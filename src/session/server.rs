@@ -470,13 +470,15 @@ impl ServerSession {
         let realm = self.realm();
         let cx = self.store_cx(&options, realm.as_deref());
         let ask = |flags| store::lookup(&self.server.stores, &cx, name, flags, &self.props);
-        // Both rounds are made in any case: a store may keep what it is asked for.
+        // Both rounds are made in any case: a store may keep what it is asked for. A store that failed decides before one
+        // that does not know the user; of a user who is both, the first round tells whether there is such a user.
         let authid = flags.contains(CanonFlags::AUTHID).then(|| ask(LookupFlags::default()));
         let authzid = flags.contains(CanonFlags::AUTHZID).then(|| ask(LookupFlags::AUTHZID));
+        let unknown = |error: &Error| error.code() == Code::NoUser;
         let result = match (authid, authzid) {
-            (Some(Ok(())), Some(Err(error))) if error.code() == Code::NoUser => Ok(()),
-            (Some(Err(error)), _) | (_, Some(Err(error))) => Err(error),
-            _ => Ok(()),
+            (Some(Err(error)), _) | (_, Some(Err(error))) if !unknown(&error) => Err(error),
+            (Some(decides), _) => decides,
+            (None, decides) => decides.unwrap_or(Ok(())),
         };
         match result {
             Err(error)

@@ -48,10 +48,12 @@ impl Deviation {
     }
 }
 
-/// Matches `*` against any text, and tells what each `*` stood for.
+/// Matches `*` against any text, and tells what each `*` stood for. `\*` is a star.
 pub fn glob(pattern: &str, line: &str, captures: &mut Vec<String>) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else { return pattern == line };
-    let Some(line) = line.strip_prefix(head) else { return false };
+    let star = pattern.match_indices('*').find(|(at, _)| !pattern[..*at].ends_with('\\'));
+    let Some((at, _)) = star else { return pattern.replace("\\*", "*") == line };
+    let (head, rest) = (pattern[..at].replace("\\*", "*"), &pattern[at + 1..]);
+    let Some(line) = line.strip_prefix(&head) else { return false };
     let kept = captures.len();
     for end in (0..=line.len()).filter(|&i| line.is_char_boundary(i)) {
         captures.push(line[..end].to_owned());

@@ -191,6 +191,8 @@ fn patterns_and_alignment() {
     let swap = entry(Some("a * of *"), Some("b $2, $1"));
     assert!(swap.allows("", Some("a x of y"), Some("b y, x")));
     assert!(!swap.allows("", Some("a x of y"), Some("b x, y")));
+    assert!(entry(Some("\\*a*"), None).allows("", Some("*ab"), None));
+    assert!(!entry(Some("\\*a*"), None).allows("", Some("bab"), None));
     let (gone, more) = (entry(Some("gone*"), None), entry(None, Some("more")));
     let table = [&swap, &gone, &more];
     let same = align::compare(&["1", "a x of y", "gone 1", "2"], &["1", "b y, x", "more", "2"], &table);

@@ -10,7 +10,7 @@ use oxisasl_capi_common::{arg, export};
 
 use crate::abi::Interact;
 use crate::conn::{CallbackAnswers, Conn, Hooks, Session, Slot};
-use crate::server::{connection, give_connection, give_progress};
+use crate::server::{connection, give_connection, give_progress, refused};
 use crate::{global, interact};
 
 export! {
@@ -90,7 +90,8 @@ export! {
         })();
         let (conn, session, list) = match begun {
             Ok(begun) => begun,
-            Err(error) => return error.code().number(),
+            // SAFETY: by this function's contract.
+            Err(error) => return unsafe { refused(conn, &error) },
         };
         let started = if clientout.is_null() {
             if let Some(host) = conn.host.get() {
@@ -131,7 +132,8 @@ export! {
             Ok((conn, session.step(input)))
         })();
         match begun {
-            Err(error) => error.code().number(),
+            // SAFETY: by this function's contract.
+            Err(error) => unsafe { refused(conn, &error) },
             // SAFETY: by this function's contract.
             Ok((conn, progress)) => unsafe { finish(conn, progress, prompt_need, clientout, clientoutlen) },
         }

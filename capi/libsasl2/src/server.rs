@@ -84,10 +84,11 @@ export! {
             // SAFETY: by this function's contract.
             let (mech, input) =
                 unsafe { (arg::text(mech, "mech"), arg::bytes(clientin, clientinlen, "clientin")) };
-            Ok((conn, String::from_utf8_lossy(noted(conn, mech)?), noted(conn, input)?))
+            Ok((conn, String::from_utf8_lossy(mech?), input?))
         })();
         match begun {
-            Err(error) => error.code().number(),
+            // SAFETY: by this function's contract.
+            Err(error) => unsafe { refused(conn, &error) },
             Ok((conn, mech, input)) => {
                 let progress = conn.server().and_then(|session| session.start(&mech, input));
                 // SAFETY: by this function's contract.
@@ -111,10 +112,11 @@ export! {
             global::server()?;
             // SAFETY: by this function's contract.
             let (conn, input) = unsafe { (connection(conn)?, arg::bytes(clientin, clientinlen, "clientin")) };
-            Ok((conn, noted(conn, input)?))
+            Ok((conn, input?))
         })();
         match begun {
-            Err(error) => error.code().number(),
+            // SAFETY: by this function's contract.
+            Err(error) => unsafe { refused(conn, &error) },
             Ok((conn, input)) => {
                 let progress = conn.server().and_then(|session| session.step(input.unwrap_or_default()));
                 // SAFETY: by this function's contract.
@@ -303,6 +305,18 @@ fn noted<T>(conn: &Conn, result: Result<T>) -> Result<T> {
 pub unsafe fn connection<'a>(conn: *mut Conn) -> Result<&'a Conn> {
     // SAFETY: by this function's contract.
     unsafe { conn.as_ref() }.ok_or_else(|| Error::param("no connection"))
+}
+
+/// The code of a call that is refused before it reaches the session, which keeps the reason.
+///
+/// # Safety
+/// `conn` is NULL or a connection.
+pub unsafe fn refused(conn: *mut Conn, error: &Error) -> c_int {
+    // SAFETY: by this function's contract.
+    if let Some(conn) = unsafe { conn.as_ref() } {
+        conn.note(error);
+    }
+    error.code().number()
 }
 
 /// Bytes with a length, where 0 stands for a string's own.
