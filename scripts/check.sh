@@ -23,10 +23,8 @@ step "Documentation"
 RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked -p oxisasl
 
 step "Tests"
-cargo test --workspace --locked --no-fail-fast -- --skip abi_
-
-step "The same C program on the stock library and on ours"
-cargo test --locked --no-fail-fast --test c_abi -- --exact abi_base64 abi_config abi_md5 abi_plugins abi_prop abi_prophold abi_utf8
+cargo test --workspace --locked --no-fail-fast -- --skip abi_auxprop --skip abi_bad --skip abi_canon --skip abi_chanbind \
+    --skip abi_checkpass --skip abi_digest --skip abi_list --skip abi_select --skip abi_walk
 
 step "Demonstration"
 make demo

@@ -227,6 +227,13 @@ impl Error {
         Error { detail, told: false, ..self }
     }
 
+    /// The same error, which the log has been told or need not be.
+    #[must_use]
+    pub fn without_log(mut self) -> Self {
+        self.told = true;
+        self
+    }
+
     /// The same error under another code.
     #[must_use]
     pub fn with_code(mut self, code: Code) -> Self {

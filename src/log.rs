@@ -16,10 +16,14 @@ pub enum Level {
     Debug = 5,
     /// The course of the protocol, without secrets.
     Trace = 6,
+    /// What the C interface calls the course of the protocol with passwords. Nothing here writes such lines.
+    Secrets = 7,
+    /// Numbers above, which plugins may use all the same.
+    Beyond = 8,
 }
 
 impl Level {
-    /// The level with this number; numbers above [`Level::Trace`] are that level, 0 and below are none.
+    /// The level with this number; 0 and below are none.
     #[must_use]
     pub fn from_number(number: i32) -> Option<Self> {
         Some(match number {
@@ -29,7 +33,9 @@ impl Level {
             3 => Level::Warn,
             4 => Level::Note,
             5 => Level::Debug,
-            _ => Level::Trace,
+            6 => Level::Trace,
+            7 => Level::Secrets,
+            _ => Level::Beyond,
         })
     }
 }

@@ -19,7 +19,7 @@ pub fn write(level: Level, line: &str) {
         Level::Err => libc::LOG_ERR,
         Level::Warn => libc::LOG_WARNING,
         Level::Fail | Level::Note => libc::LOG_NOTICE,
-        Level::Debug | Level::Trace => libc::LOG_DEBUG,
+        Level::Debug | Level::Trace | Level::Secrets | Level::Beyond => libc::LOG_DEBUG,
     };
     sys::syslog::write(priority, line);
 }

@@ -428,7 +428,6 @@ impl World for ClientSession {
     fn canonicalize(&self, name: &[u8], flags: CanonFlags) -> Result<()> {
         let cx = CanonCx { flags, realm: None, host: self.host() };
         let mut canonical = self.hooks.canonicalize(name, &cx)?.unwrap_or_else(|| name.to_vec());
-        check_length(&canonical)?;
         canonical = match self.options().get(None, "canon_user_plugin") {
             Some(wanted) if wanted != Internal.name() => self.client.canon_user(&wanted)?.client(&canonical, &cx)?,
             _ => Internal.client(&canonical, &cx)?,

@@ -456,7 +456,6 @@ impl ServerSession {
         let realm = self.realm();
         let cx = CanonCx { flags, realm: realm.as_deref(), host: self.host() };
         let mut canonical = self.hooks.canonicalize(name, &cx)?.unwrap_or_else(|| name.to_vec());
-        check_length(&canonical)?;
         canonical = match self.options().get(None, "canon_user_plugin") {
             Some(wanted) if wanted != Internal.name() => self.server.canon_user(&wanted)?.server(&canonical, &cx)?,
             _ => Internal.server(&canonical, &cx)?,
@@ -471,19 +470,16 @@ impl ServerSession {
         let realm = self.realm();
         let cx = self.store_cx(&options, realm.as_deref());
         let ask = |flags| store::lookup(&self.server.stores, &cx, name, flags, &self.props);
-        let mut result = Ok(());
-        if flags.contains(CanonFlags::AUTHID) {
-            result = ask(LookupFlags::default());
-        }
-        let unknown = matches!(&result, Err(error) if error.code() == Code::NoUser);
-        if flags.contains(CanonFlags::AUTHZID) && (result.is_ok() || unknown) {
-            // Of a user who is both, the first look-up has told whether there is such a user.
-            match ask(LookupFlags::AUTHZID) {
-                Err(error) if error.code() == Code::NoUser && flags.contains(CanonFlags::AUTHID) => {}
-                Ok(()) => {}
-                other => result = other,
-            }
-        }
+        // Both rounds are made in any case: a store may keep what it is asked for. A store that failed decides before one
+        // that does not know the user; of a user who is both, the first round tells whether there is such a user.
+        let authid = flags.contains(CanonFlags::AUTHID).then(|| ask(LookupFlags::default()));
+        let authzid = flags.contains(CanonFlags::AUTHZID).then(|| ask(LookupFlags::AUTHZID));
+        let unknown = |error: &Error| error.code() == Code::NoUser;
+        let result = match (authid, authzid) {
+            (Some(Err(error)), _) | (_, Some(Err(error))) if !unknown(&error) => Err(error),
+            (Some(decides), _) => decides,
+            (None, decides) => decides.unwrap_or(Ok(())),
+        };
         match result {
             Err(error)
                 if flags.contains(CanonFlags::EXTERNALLY_VERIFIED)

@@ -53,6 +53,9 @@ export! {
         }
         let again = global::write(|global| global.client.as_mut().map(|side| side.count += 1).is_some());
         if !again {
+            if let Err(error) = ask_plugin_path(list) {
+                return error.code().number();
+            }
             let options = SideOptions { callbacks: CallbackOptions(list) };
             let mut engine = Client::new().options(options).log(Syslog);
             for canon in global::read(|global| global.canon_users.clone()) {
@@ -191,6 +194,7 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
         })?,
         None => None,
     };
+    ask_plugin_path(list)?;
     let named = name.is_some();
     let options = SideOptions { callbacks: CallbackOptions(list) };
     let mut engine = Server::new(name.unwrap_or_default()).options(options).log(Syslog);
@@ -210,6 +214,11 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
         global.server = Some(Side { count: 1, callbacks: list, engine: Arc::new(engine) });
     });
     Ok(())
+}
+
+/// Asks the application where plugins are, as it may count on being asked; an answer that is an error ends the init.
+fn ask_plugin_path(list: List) -> Result<()> {
+    list.find(cb::GETPATH).map_or(Ok(()), |found| calls::path(found).map(|_| ()))
 }
 
 /// Finds and reads `<name>.conf`, and says what in it looks wrong.

@@ -57,7 +57,8 @@ export! {
                 // SAFETY: by this function's contract.
                 .map(|piece| unsafe { slice::from_raw_parts(piece.base.cast(), piece.len) })
                 .collect();
-            encode(conn, &chunks, output, outputlen)
+            // One piece more, since a single one with nothing in it is what `sasl_encode` refuses.
+            encode(conn, &[&chunks[..], &[&[]]].concat(), output, outputlen)
         })();
         boundary::code(encoded, OK)
     }

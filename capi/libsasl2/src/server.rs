@@ -80,9 +80,11 @@ export! {
         let begun: Result<_> = (|| {
             global::server()?;
             // SAFETY: by this function's contract.
-            let (conn, mech, input) =
-                unsafe { (connection(conn)?, arg::text(mech, "mech")?, arg::bytes(clientin, clientinlen, "clientin")?) };
-            Ok((conn, String::from_utf8_lossy(mech), input))
+            let conn = unsafe { connection(conn)? };
+            // SAFETY: by this function's contract.
+            let (mech, input) =
+                unsafe { (arg::text(mech, "mech"), arg::bytes(clientin, clientinlen, "clientin")) };
+            Ok((conn, String::from_utf8_lossy(noted(conn, mech)?), noted(conn, input)?))
         })();
         match begun {
             // SAFETY: by this function's contract.
@@ -109,7 +111,8 @@ export! {
         let begun: Result<_> = (|| {
             global::server()?;
             // SAFETY: by this function's contract.
-            unsafe { Ok((connection(conn)?, arg::bytes(clientin, clientinlen, "clientin")?)) }
+            let (conn, input) = unsafe { (connection(conn)?, arg::bytes(clientin, clientinlen, "clientin")) };
+            Ok((conn, noted(conn, input)?))
         })();
         match begun {
             // SAFETY: by this function's contract.
@@ -280,6 +283,11 @@ export! {
         })();
         boundary::code(set, OK)
     }
+}
+
+/// Keeps an error as the connection's last.
+fn noted<T>(conn: &Conn, result: Result<T>) -> Result<T> {
+    result.inspect_err(|error| conn.note(error))
 }
 
 /// A connection that must be there.
