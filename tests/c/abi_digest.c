@@ -228,9 +228,8 @@ static void client_given(const char *challenge_text)
     code = sasl_client_step(c, challenge_text, (unsigned)strlen(challenge_text), NULL, &out, &len);
     say("client given %s: %s %s", str(challenge_text), rc(code), code >= 0 ? shape(out, len) : detail(c));
     if (code == SASL_CONTINUE) {
-        static int turn;
         static const char *const ends[] = {"rspauth=00000000000000000000000000000000", "", "rspauth=", "garbage", "x=y"};
-        end = ends[turn++ % 5];
+        end = ends[round % 5];
         code = sasl_client_step(c, end, (unsigned)strlen(end), NULL, &out, &len);
         say("  then %s: %s %s", str(end), rc(code), detail(c));
     }
