@@ -320,7 +320,8 @@ impl ClientSession {
             };
             let (with_plus, without) = (binding.is_some() && offers(true), offers(false));
             if !with_plus && !without {
-                refused.push((name.clone(), Refusal::NotOffered));
+                let refusal = if offers(true) { Refusal::NoChannelBinding } else { Refusal::NotOffered };
+                refused.push((name.clone(), refusal));
                 continue;
             }
             let Some(mut client) = mechanism.client() else { continue };

@@ -18,6 +18,8 @@ pub struct Deviation {
     /// The section of the output that it is allowed in: its title, the last line before that began with `-- `; anywhere
     /// without one.
     pub section: Option<String>,
+    /// Whether further lines of the entry make further entries.
+    pub many: bool,
     /// Where the entry stands.
     pub line: usize,
 }
@@ -69,7 +71,8 @@ pub fn glob(pattern: &str, line: &str, captures: &mut Vec<String>) -> bool {
 ///
 /// An entry is a line `program[,program] id`, then `-` and the pattern of the stock library's line, then `+` and that
 /// of ours; one of the two may be missing. With ` @ title` after the id, it is about the sections of that title, and has
-/// any number of lines, each an entry of its own: `-` may be missing, `+` may be more.
+/// any number of lines, each an entry of its own: `-` may be missing, `+` may be more. With ` @= title` it is one pair
+/// as without, in such sections only.
 pub fn read(path: &Path) -> Vec<Deviation> {
     let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let mut entries: Vec<Deviation> = Vec::new();
@@ -79,7 +82,7 @@ pub fn read(path: &Path) -> Vec<Deviation> {
             continue;
         }
         if line.starts_with(['-', '+'])
-            && let Some(entry) = entries.last().filter(|entry| entry.section.is_some())
+            && let Some(entry) = entries.last().filter(|entry| entry.many)
             && (entry.stock.is_some() || entry.ours.is_some())
         {
             entries.push(Deviation { stock: None, ours: None, line: number + 1, ..entry.clone() });
@@ -96,8 +99,9 @@ pub fn read(path: &Path) -> Vec<Deviation> {
             let (programs, id) = line.split_once(' ').unwrap_or_else(|| panic!("{place}: expected `program id`"));
             entries.push(Deviation {
                 programs: programs.split(',').map(str::to_owned).collect(),
-                id: id.split(" @ ").next().unwrap_or_default().trim().to_owned(),
-                section: id.split_once(" @ ").map(|(_, section)| section.to_owned()),
+                id: id.split(" @").next().unwrap_or_default().trim().to_owned(),
+                section: id.split_once(" @").and_then(|(_, at)| at.split_once(' ')).map(|(_, title)| title.to_owned()),
+                many: id.contains(" @ "),
                 stock: None,
                 ours: None,
                 line: number + 1,

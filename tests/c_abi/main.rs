@@ -186,6 +186,7 @@ fn patterns_and_alignment() {
         stock: stock.map(str::to_owned),
         ours: ours.map(str::to_owned),
         section: None,
+        many: false,
         line: 0,
     };
     let swap = entry(Some("a * of *"), Some("b $2, $1"));

@@ -160,7 +160,16 @@ export! {
             Ok((conn, names))
         })();
         match listed {
-            Err(error) => error.code().number(),
+            Err(error) => {
+                if error.code() == Code::NoMech {
+                    // SAFETY: by this function's contract.
+                    unsafe {
+                        arg::put(plen, 0);
+                        arg::put(pcount, 0);
+                    }
+                }
+                error.code().number()
+            }
             Ok((conn, names)) => {
                 // SAFETY: by this function's contract.
                 let part = |text| unsafe { arg::optional_text(text) };
