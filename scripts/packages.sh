@@ -12,11 +12,11 @@ cd "$(dirname "$0")/.."
 
 # Sendmail's runtime libraries, the compiler, m4 for its configuration, and the stock library with its tools: they are
 # the measuring stick, and its saslpasswd2 runs on our library.
-demo='gcc lld make pkg-config m4 util-linux
+demo='gcc libc6-dev lld make pkg-config m4 util-linux
 sasl2-bin libsasl2-2 libsasl2-modules libsasl2-modules-db
 libdb5.3 libldap-2.5-0 libnsl2 libssl3 libwrap0 liblockfile1'
 check="$demo
-g++ clang valgrind dpkg-dev xz-utils patch libc6-dev binutils openssl
+g++ clang valgrind dpkg-dev xz-utils patch binutils openssl
 libsasl2-dev libsasl2-modules-gssapi-mit slapd ldap-utils postfix
 db5.3-util libdb-dev liblmdb-dev lmdb-utils"
 

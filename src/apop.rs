@@ -3,7 +3,7 @@
 use crate::crypto::from_hex;
 use crate::crypto::md5;
 use crate::ctx::World as _;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::identity::CanonFlags;
 use crate::session::ServerSession;
 
@@ -16,11 +16,7 @@ impl ServerSession {
     /// # Errors
     /// [`crate::Code::BadProt`] for a response of another form; else as [`check_password`](Self::check_password).
     pub fn check_apop(&self, challenge: &[u8], response: &[u8]) -> Result<()> {
-        let checked = self.apop(challenge, response);
-        if checked.is_err() {
-            self.forget_identity();
-        }
-        self.record(checked)
+        self.apop(challenge, response).or_else(|error| self.refuse(error))
     }
 
     fn apop(&self, challenge: &[u8], response: &[u8]) -> Result<()> {
@@ -31,15 +27,24 @@ impl ServerSession {
         let theirs = digits.and_then(from_hex).ok_or_else(bad)?;
         self.props().request([PASSWORD]);
         self.canonicalize(user, CanonFlags::AUTHID.and(CanonFlags::AUTHZID))
-            .map_err(|error| Error::new(error.code(), "login incorrect"))?;
+            .map_err(|error| if error.code() == Code::NoUser { wrong(Code::NoUser) } else { error })?;
         let stored = self.props().first(PASSWORD).filter(|stored| !stored.expose().is_empty());
         self.props().erase(PASSWORD);
-        let stored = stored.ok_or_else(|| Error::new(crate::Code::NoUser, "could not find password"))?;
+        let stored = stored.ok_or_else(|| {
+            self.forget_identity();
+            Error::new(Code::NoUser, "could not find password")
+        })?;
         let ours = md5(&[challenge, stored.expose()]);
         if bool::from(subtle::ConstantTimeEq::ct_eq(&ours[..], &theirs[..])) {
             self.authorize()
         } else {
-            Err(Error::bad_auth("login incorrect"))
+            self.forget_identity();
+            Err(wrong(Code::BadAuth))
         }
     }
+}
+
+/// What everyone may know of a failure. The log need not be told.
+fn wrong(code: Code) -> Error {
+    Error::told(code, "login incorrect")
 }

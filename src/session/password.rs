@@ -40,10 +40,12 @@ impl ServerSession {
     pub fn check_password(&self, user: &[u8], password: &Secret) -> Result<()> {
         self.common.clear_error();
         let both = CanonFlags::AUTHID.and(CanonFlags::AUTHZID);
-        let checked = self
-            .take_canonical(user, both)
-            .and_then(|_| self.verify(password))
-            .map_err(|error| error.in_context("checkpass failed"));
+        if let Err(error) = self.take_canonical(user, both) {
+            // Where there is nothing to tell, the log is spared.
+            let silent = error.detail().is_empty();
+            return self.refuse(if silent { error.in_context("checkpass failed").without_log() } else { error });
+        }
+        let checked = self.verify(password).map_err(|error| error.in_context("checkpass failed"));
         self.record(checked.and_then(|()| self.authorize()))
     }
 
@@ -58,6 +60,14 @@ impl ServerSession {
         self.record(self.ask_verifiers(&name, service.unwrap_or(&self.common.service), &mut |verifier, attempt| {
             verifier.user_exists(attempt)
         }))
+    }
+
+    /// Keeps an error as the last one and tells the log, without ending the exchange under way.
+    pub(crate) fn refuse<T>(&self, error: Error) -> Result<T> {
+        if !error.detail().is_empty() && !error.is_told() {
+            self.write_log(Level::Fail, error.detail());
+        }
+        self.record(Err(error))
     }
 
     fn qualified(&self, user: &[u8], realm: Option<&str>) -> Vec<u8> {
@@ -157,7 +167,7 @@ impl ServerSession {
         let plain = if transition == Transition::NoPlain { PasswordFlags::NO_PLAIN } else { 0 };
         let flags = PasswordFlags(PasswordFlags::CREATE | plain);
         // The login has succeeded; that its secret could not be stored is in the log.
-        let _ = self.store_password(user, user, &PasswordChange { password: Some(password), old: None, flags });
+        let _ = self.store_password(user, &PasswordChange { password: Some(password), old: None, flags });
     }
 
     /// Stores a password, or disables a user (`sasl_setpass`).
@@ -181,17 +191,18 @@ impl ServerSession {
         if change.flags.has(PasswordFlags::CURRENT_MECHANISM) && self.mechanism().is_none() {
             return Err(Error::param("No current SASL mechanism available"));
         }
-        self.canonicalize(user, CanonFlags::AUTHID.and(CanonFlags::AUTHZID).and(CanonFlags::EXTERNALLY_VERIFIED))?;
-        let canonical = self.authid().unwrap_or_default();
-        self.store_password(&canonical, user, change)
+        // The name is stored as it is: it is the administrator's, and not that of the session.
+        if user.iter().all(u8::is_ascii_whitespace) {
+            return Err(Error::fail("All-whitespace username."));
+        }
+        self.store_password(user, change)
     }
 
-    /// Stores a password of the canonical user, whom the log calls as the caller does.
-    fn store_password(&self, user: &[u8], called: &[u8], change: &PasswordChange<'_>) -> Result<()> {
-        let name = String::from_utf8_lossy(called).into_owned();
+    fn store_password(&self, user: &[u8], change: &PasswordChange<'_>) -> Result<()> {
+        let name = String::from_utf8_lossy(user).into_owned();
         let mut result = Ok(());
-        let mut stored = false;
-        if !change.flags.has(PasswordFlags::NO_PLAIN) && !change.flags.has(PasswordFlags::CURRENT_MECHANISM) {
+        let (mut stored, mut constrained) = (false, false);
+        if !change.flags.has(PasswordFlags::NO_PLAIN) {
             match self.store_plain(user, change.password) {
                 None => {}
                 Some(Ok(())) => {
@@ -200,6 +211,8 @@ impl ServerSession {
                 }
                 Some(Err(error)) => {
                     self.write_log(Level::Err, &format!("setpass failed for {name}: {error}"));
+                    // A store that may not keep such a property leaves it to the others.
+                    constrained = error.code() == Code::ConstraintViolat;
                     result = Err(error);
                 }
             }
@@ -233,6 +246,9 @@ impl ServerSession {
                 }
             }
         }
+        if stored && constrained && matches!(&result, Err(error) if error.code() == Code::ConstraintViolat) {
+            result = Ok(());
+        }
         if !stored && result.is_ok() {
             let text = format!("secret not changed for {name}: no writable auxprop plugin or setpass callback found");
             self.write_log(Level::Warn, &text);
@@ -247,9 +263,15 @@ impl ServerSession {
         let realm = self.realm();
         let cx = self.store_cx(&options, realm.as_deref());
         if let Err(error) = store::can_store(&self.server.stores, &cx) {
-            return (error.code() != Code::NoChange).then_some(Err(error));
+            if error.code() != Code::ConstraintViolat {
+                return (error.code() != Code::NoChange).then_some(Err(error));
+            }
         }
-        Some(store::store(&self.server.stores, &cx, user, &[Change { name: "userPassword", values }]))
+        let plain = Change { name: "userPassword", values };
+        // Without a password the user is to be gone, and with it whatever else a store keeps about it.
+        let all = password.is_none().then_some(Change { name: "*", values: &[] });
+        let changes: Vec<Change<'_>> = std::iter::once(plain).chain(all).collect();
+        Some(store::store(&self.server.stores, &cx, user, &changes))
     }
 
     /// Changes properties of a user in the stores (`sasl_auxprop_store`).

@@ -41,11 +41,8 @@ impl PasswordVerifier for Auxprop {
 
     fn user_exists(&self, attempt: &Attempt<'_>) -> Result<()> {
         attempt.directory.lookup(attempt.user, &[PASSWORD, OLD_SECRET])?;
-        let props = attempt.directory.props();
-        match props.first(PASSWORD).or_else(|| props.first(OLD_SECRET)) {
-            Some(_) => Ok(()),
-            None => Err(Error::new(Code::NoUser, NO_SECRET)),
-        }
+        attempt.directory.props().erase(PASSWORD);
+        Ok(())
     }
 
     fn is_foreign(&self) -> bool {

@@ -12,25 +12,28 @@ pub struct Comparison {
 
 /// Compares the outputs so that as few lines as possible differ without leave.
 pub fn compare(stock: &[&str], ours: &[&str], table: &[&Deviation]) -> Comparison {
+    let (stock_sections, ours_sections) = (sections(stock), sections(ours));
     // Equal lines at both ends belong together in one of the best pairings; the work is quadratic in what is left.
     let head = stock.iter().zip(ours).take_while(|(a, b)| a == b).count();
     let (stock, ours) = (&stock[head..], &ours[head..]);
     let tail = stock.iter().rev().zip(ours.iter().rev()).take_while(|(a, b)| a == b).count();
     let (stock, ours) = (&stock[..stock.len() - tail], &ours[..ours.len() - tail]);
+    let (stock_sections, ours_sections) = (&stock_sections[head..], &ours_sections[head..]);
     let (rows, columns) = (stock.len() + 1, ours.len() + 1);
     let pair = |i: usize, j: usize| {
         if stock[i] == ours[j] {
             return Some(None);
         }
         let mut found = table.iter().enumerate().filter(|(_, d)| d.stock.is_some() && d.ours.is_some());
-        found.find(|(_, d)| d.allows(Some(stock[i]), Some(ours[j]))).map(|(n, _)| Some(n))
+        found.find(|(_, d)| d.allows(stock_sections[i], Some(stock[i]), Some(ours[j]))).map(|(n, _)| Some(n))
     };
     let only = |lines: &[&str], from_stock: bool| -> Vec<Option<usize>> {
         lines
             .iter()
-            .map(|line| {
+            .zip(if from_stock { stock_sections } else { ours_sections })
+            .map(|(line, section)| {
                 let (a, b) = if from_stock { (Some(*line), None) } else { (None, Some(*line)) };
-                table.iter().position(|d| d.allows(a, b))
+                table.iter().position(|d| d.allows(section, a, b))
             })
             .collect()
     };
@@ -83,4 +86,16 @@ pub fn compare(stock: &[&str], ours: &[&str], table: &[&Deviation]) -> Compariso
         }
     }
     result
+}
+
+/// For each line the title of the section that it is in.
+fn sections<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let mut title = "";
+    lines
+        .iter()
+        .map(|line| {
+            title = line.strip_prefix("-- ").unwrap_or(title);
+            title
+        })
+        .collect()
 }

@@ -185,16 +185,22 @@ fn patterns_and_alignment() {
         id: String::new(),
         stock: stock.map(str::to_owned),
         ours: ours.map(str::to_owned),
+        section: None,
         line: 0,
     };
     let swap = entry(Some("a * of *"), Some("b $2, $1"));
-    assert!(swap.allows(Some("a x of y"), Some("b y, x")));
-    assert!(!swap.allows(Some("a x of y"), Some("b x, y")));
+    assert!(swap.allows("", Some("a x of y"), Some("b y, x")));
+    assert!(!swap.allows("", Some("a x of y"), Some("b x, y")));
+    assert!(entry(Some("\\*a*"), None).allows("", Some("*ab"), None));
+    assert!(!entry(Some("\\*a*"), None).allows("", Some("bab"), None));
     let (gone, more) = (entry(Some("gone*"), None), entry(None, Some("more")));
     let table = [&swap, &gone, &more];
     let same = align::compare(&["1", "a x of y", "gone 1", "2"], &["1", "b y, x", "more", "2"], &table);
     assert!(same.differences.is_empty(), "{:?}", same.differences);
     assert_eq!(same.used, [1, 1, 1]);
+    let within = Deviation { section: Some("b".to_owned()), ..entry(Some("x"), None) };
+    let here = align::compare(&["-- a", "x", "-- b", "x"], &["-- a", "-- b"], &[&within]);
+    assert_eq!(here.differences, ["    2 - x"]);
     let other = align::compare(&["1", "2", "3"], &["1", "3", "4"], &table);
     assert_eq!(other.differences, ["    2 - 2", "    3 + 4"]);
 }

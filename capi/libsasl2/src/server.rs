@@ -84,7 +84,7 @@ export! {
             // SAFETY: by this function's contract.
             let (mech, input) =
                 unsafe { (arg::text(mech, "mech"), arg::bytes(clientin, clientinlen, "clientin")) };
-            Ok((conn, String::from_utf8_lossy(noted(conn, mech)?), noted(conn, input)?))
+            Ok((conn, String::from_utf8_lossy(mech?), input?))
         })();
         match begun {
             // SAFETY: by this function's contract.
@@ -112,7 +112,7 @@ export! {
             global::server()?;
             // SAFETY: by this function's contract.
             let (conn, input) = unsafe { (connection(conn)?, arg::bytes(clientin, clientinlen, "clientin")) };
-            Ok((conn, noted(conn, input)?))
+            Ok((conn, input?))
         })();
         match begun {
             // SAFETY: by this function's contract.
@@ -202,7 +202,10 @@ export! {
         let checked = (|| {
             global::server()?;
             // SAFETY: by this function's contract.
-            let (conn, user, pass) = unsafe { (connection(conn)?, counted(user, userlen)?, counted(pass, passlen)?) };
+            let conn = unsafe { connection(conn)? };
+            // SAFETY: by this function's contract.
+            let (user, pass) = unsafe { (counted(user, userlen), counted(pass, passlen)) };
+            let (user, pass) = (noted(conn, user)?, noted(conn, pass)?);
             conn.server()?.check_password(user, &Secret::from(pass))
         })();
         boundary::code(checked, OK)
@@ -269,15 +272,20 @@ export! {
         let set = (|| {
             global::server()?;
             // SAFETY: by this function's contract.
-            let (conn, user, pass, old) = unsafe {
+            let conn = unsafe { connection(conn)? };
+            let flags = PasswordFlags(flags);
+            // Who is disabled gets no password, so that it does not matter what was given for one.
+            let passlen = if flags.has(PasswordFlags::DISABLE) { 0 } else { passlen };
+            // SAFETY: by this function's contract.
+            let (user, pass, old) = unsafe {
                 (
-                    connection(conn)?,
-                    arg::text(user, "user")?,
-                    arg::bytes(pass, passlen, "pass")?.map(Secret::from),
-                    arg::bytes(oldpass, oldpasslen, "oldpass")?.map(Secret::from),
+                    arg::text(user, "user"),
+                    arg::bytes(pass, passlen, "pass"),
+                    arg::bytes(oldpass, oldpasslen, "oldpass"),
                 )
             };
-            let flags = PasswordFlags(flags);
+            let user = noted(conn, user)?;
+            let (pass, old) = (noted(conn, pass)?.map(Secret::from), noted(conn, old)?.map(Secret::from));
             let password = pass.as_ref().filter(|_| !flags.has(PasswordFlags::DISABLE));
             conn.server()?.set_password(user, &PasswordChange { password, old: old.as_ref(), flags })
         })();
