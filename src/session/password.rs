@@ -262,10 +262,10 @@ impl ServerSession {
         let options = self.options();
         let realm = self.realm();
         let cx = self.store_cx(&options, realm.as_deref());
-        if let Err(error) = store::can_store(&self.server.stores, &cx) {
-            if error.code() != Code::ConstraintViolat {
-                return (error.code() != Code::NoChange).then_some(Err(error));
-            }
+        if let Err(error) = store::can_store(&self.server.stores, &cx)
+            && error.code() != Code::ConstraintViolat
+        {
+            return (error.code() != Code::NoChange).then_some(Err(error));
         }
         let plain = Change { name: "userPassword", values };
         // Without a password the user is to be gone, and with it whatever else a store keeps about it.
