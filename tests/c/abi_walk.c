@@ -22,8 +22,9 @@ static const char *meddle(const char *message, unsigned *len, unsigned chance)
     memcpy(work, message, *len);
     switch (next(memchr(message, ' ', *len) ? 6 : 7)) {
     case 0:
+        /* By so much that the server's part of a SCRAM nonce does not by chance begin with what is gone. */
         how = "cut";
-        *len = *len ? *len - 1 : 0;
+        *len = *len > 6 ? *len - 6 : 0;
         break;
     case 1:
         how = "half";
