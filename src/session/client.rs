@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use super::address::Address;
-use super::{Common, Progress, common_methods};
+use super::{Common, Progress, common_methods, common_world};
 use crate::chanbind::ChannelBinding;
 use crate::client::Client;
 use crate::config::{Layered, Options};
@@ -400,31 +400,7 @@ impl ClientSession {
 }
 
 impl World for ClientSession {
-    fn service(&self) -> &str {
-        &self.common.service
-    }
-
-    fn option(&self, name: &str) -> Option<String> {
-        let mechanism = self.mechanism();
-        let plugin = mechanism.as_ref().map(|mechanism| mechanism.info().name.as_ref());
-        self.options().get(plugin, name).map(std::borrow::Cow::into_owned)
-    }
-
-    fn security(&self) -> SecurityProps {
-        self.common.security.get()
-    }
-
-    fn external_ssf(&self) -> Ssf {
-        self.common.external_ssf.get()
-    }
-
-    fn external_id(&self) -> Option<Vec<u8>> {
-        self.common.external_id.borrow().clone()
-    }
-
-    fn identity(&self) -> Identity {
-        self.common.identity.borrow().clone()
-    }
+    common_world!();
 
     fn canonicalize(&self, name: &[u8], flags: CanonFlags) -> Result<()> {
         let cx = CanonCx { flags, realm: None, host: self.host() };
@@ -440,18 +416,6 @@ impl World for ClientSession {
 
     fn binding(&self, name: Option<&str>) -> Option<ChannelBinding> {
         self.common.binding(name)
-    }
-
-    fn logs(&self, level: Level) -> bool {
-        self.hooks.log().is_some() || Some(level) <= self.common.log_level
-    }
-
-    fn log(&self, level: Level, line: &str) {
-        self.write_log(level, line);
-    }
-
-    fn host(&self) -> &dyn Any {
-        &*self.hooks
     }
 }
 

@@ -439,3 +439,47 @@ macro_rules! common_methods {
     };
 }
 pub(crate) use common_methods;
+
+/// What both sides offer their mechanisms in the same way: that part of `impl World`.
+macro_rules! common_world {
+    () => {
+        fn service(&self) -> &str {
+            &self.common.service
+        }
+
+        fn option(&self, name: &str) -> Option<String> {
+            let mechanism = self.mechanism();
+            let plugin = mechanism.as_ref().map(|mechanism| mechanism.info().name.as_ref());
+            self.options().get(plugin, name).map(std::borrow::Cow::into_owned)
+        }
+
+        fn security(&self) -> SecurityProps {
+            self.common.security.get()
+        }
+
+        fn external_ssf(&self) -> Ssf {
+            self.common.external_ssf.get()
+        }
+
+        fn external_id(&self) -> Option<Vec<u8>> {
+            self.common.external_id.borrow().clone()
+        }
+
+        fn identity(&self) -> Identity {
+            self.common.identity.borrow().clone()
+        }
+
+        fn logs(&self, level: Level) -> bool {
+            self.hooks.log().is_some() || Some(level) <= self.common.log_level
+        }
+
+        fn log(&self, level: Level, line: &str) {
+            self.write_log(level, line);
+        }
+
+        fn host(&self) -> &dyn Any {
+            &*self.hooks
+        }
+    };
+}
+pub(crate) use common_world;
