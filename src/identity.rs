@@ -123,6 +123,14 @@ pub fn check_length(name: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a name with nothing but white space in it.
+///
+/// # Errors
+/// [`Code::Fail`].
+pub fn refuse_blank(name: &[u8]) -> Result<()> {
+    trim(name).map(|_| ())
+}
+
 fn trim(name: &[u8]) -> Result<&[u8]> {
     let is_space = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
     let Some(start) = name.iter().position(|byte| !is_space(byte)) else {

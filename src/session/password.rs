@@ -5,7 +5,7 @@ use crate::config::Options;
 use crate::ctx::{ServerCx, World};
 use crate::error::{Code, Error, Result};
 use crate::hooks::{PasswordChange, PasswordFlags};
-use crate::identity::CanonFlags;
+use crate::identity::{CanonFlags, refuse_blank};
 use crate::log::Level;
 use crate::props::Props;
 use crate::secret::Secret;
@@ -192,9 +192,7 @@ impl ServerSession {
             return Err(Error::param("No current SASL mechanism available"));
         }
         // The name is stored as it is: it is the administrator's, and not that of the session.
-        if user.iter().all(u8::is_ascii_whitespace) {
-            return Err(Error::fail("All-whitespace username."));
-        }
+        refuse_blank(user)?;
         self.store_password(user, change)
     }
 

@@ -5,11 +5,11 @@ use std::ptr::{null, null_mut};
 use std::slice;
 
 use oxisasl::{Code, Error, Result};
-use oxisasl_capi_common::{arg, boundary, export};
+use oxisasl_capi_common::{arg, export};
 
-use crate::abi::{IoVec, OK};
+use crate::abi::IoVec;
 use crate::conn::{Conn, Session, Slot};
-use crate::server::connection;
+use crate::server::{answer, connection};
 
 export! {
     /// Protects what is to be sent.
@@ -27,9 +27,14 @@ export! {
         let encoded = (|| {
             // SAFETY: by this function's contract.
             let (conn, input) = unsafe { (connection(conn)?, arg::bytes(input, inputlen, "input")?) };
-            encode(conn, &[input.unwrap_or_default()], output, outputlen)
+            match input {
+                // Unlike pieces with nothing in them, a buffer with nothing in it is a mistake of the caller.
+                None | Some([]) => Err(Error::param("nothing to encode")),
+                Some(input) => encode(conn, &[input], output, outputlen),
+            }
         })();
-        boundary::code(encoded, OK)
+        // SAFETY: by this function's contract.
+        unsafe { answer(conn, encoded) }
     }
 
     /// Protects what is to be sent, which is in several pieces.
@@ -57,10 +62,10 @@ export! {
                 // SAFETY: by this function's contract.
                 .map(|piece| unsafe { slice::from_raw_parts(piece.base.cast(), piece.len) })
                 .collect();
-            // One piece more, since a single one with nothing in it is what `sasl_encode` refuses.
-            encode(conn, &[&chunks[..], &[&[]]].concat(), output, outputlen)
+            encode(conn, &chunks, output, outputlen)
         })();
-        boundary::code(encoded, OK)
+        // SAFETY: by this function's contract.
+        unsafe { answer(conn, encoded) }
     }
 
     /// Takes what was received, in pieces of any size, and gives what it means; NULL while no packet is complete.
@@ -100,7 +105,8 @@ export! {
             }
             decoded
         })();
-        boundary::code(decoded, OK)
+        // SAFETY: by this function's contract.
+        unsafe { answer(conn, decoded) }
     }
 
     /// Ends a connection and sets the pointer to it to NULL.
@@ -122,11 +128,8 @@ export! {
 
 fn encode(conn: &Conn, chunks: &[&[u8]], output: *mut *const c_char, outputlen: *mut c_uint) -> Result<()> {
     let total: usize = chunks.iter().map(|chunk| chunk.len()).sum();
-    // One buffer with nothing in it is a mistake of the caller, pieces with nothing in them are not.
-    if matches!(chunks, [one] if one.is_empty()) || output.is_null() || outputlen.is_null() {
-        let error = Error::param("nothing to encode, or no place for the output");
-        conn.note(&error);
-        return Err(error);
+    if output.is_null() || outputlen.is_null() {
+        return Err(Error::param("no place for the output"));
     }
     let mut packets = Vec::with_capacity(total + 64);
     match conn.session() {

@@ -214,10 +214,10 @@ export! {
             let conn = unsafe { connection(conn)? };
             // SAFETY: by this function's contract.
             let (user, pass) = unsafe { (counted(user, userlen), counted(pass, passlen)) };
-            let (user, pass) = (noted(conn, user)?, noted(conn, pass)?);
-            conn.server()?.check_password(user, &Secret::from(pass))
+            conn.server()?.check_password(user?, &Secret::from(pass?))
         })();
-        boundary::code(checked, OK)
+        // SAFETY: by this function's contract.
+        unsafe { answer(conn, checked) }
     }
 
     /// Whether a user exists.
@@ -238,7 +238,8 @@ export! {
             };
             conn.server()?.user_exists(user, service.as_deref(), realm.as_deref())
         })();
-        boundary::code(known, OK)
+        // SAFETY: by this function's contract.
+        unsafe { answer(conn, known) }
     }
 
     /// Checks the response to an APOP challenge (RFC 1939 section 7). With a NULL challenge: whether APOP is available.
@@ -262,7 +263,8 @@ export! {
                 unsafe { (connection(conn)?, arg::text(challenge, "challenge")?, arg::text(response, "response")?) };
             conn.server()?.check_apop(challenge, response)
         })();
-        boundary::code(checked, OK)
+        // SAFETY: by this function's contract.
+        unsafe { answer(conn, checked) }
     }
 
     /// Sets or, with `SASL_SET_DISABLE`, removes a user's password.
@@ -293,18 +295,13 @@ export! {
                     arg::bytes(oldpass, oldpasslen, "oldpass"),
                 )
             };
-            let user = noted(conn, user)?;
-            let (pass, old) = (noted(conn, pass)?.map(Secret::from), noted(conn, old)?.map(Secret::from));
+            let (user, pass, old) = (user?, pass?.map(Secret::from), old?.map(Secret::from));
             let password = pass.as_ref().filter(|_| !flags.has(PasswordFlags::DISABLE));
             conn.server()?.set_password(user, &PasswordChange { password, old: old.as_ref(), flags })
         })();
-        boundary::code(set, OK)
+        // SAFETY: by this function's contract.
+        unsafe { answer(conn, set) }
     }
-}
-
-/// Keeps an error as the connection's last.
-fn noted<T>(conn: &Conn, result: Result<T>) -> Result<T> {
-    result.inspect_err(|error| conn.note(error))
 }
 
 /// A connection that must be there.
@@ -326,6 +323,19 @@ pub unsafe fn refused(conn: *mut Conn, error: &Error) -> c_int {
         conn.note(error);
     }
     error.code().number()
+}
+
+/// What C gets for a call that answers nothing but its outcome. A parameter that is refused here is the connection's last
+/// error, since the session has not seen it.
+///
+/// # Safety
+/// `conn` is NULL or a connection.
+pub unsafe fn answer<T>(conn: *mut Conn, result: Result<T>) -> c_int {
+    match result {
+        // SAFETY: by this function's contract.
+        Err(error) if error.code() == Code::BadParam => unsafe { refused(conn, &error) },
+        other => boundary::code(other, OK),
+    }
 }
 
 /// Bytes with a length, where 0 stands for a string's own.
