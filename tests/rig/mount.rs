@@ -85,5 +85,6 @@ pub fn named(pid: u32, name: &str) -> Vec<u32> {
 
 /// Sends a signal, by name, to one process.
 pub fn signal(name: &str, pid: u32) {
-    let _ = Command::new("kill").args(["-s", name, &pid.to_string()]).status();
+    // The shell's own: a bare Debian has no other.
+    let _ = Command::new("sh").args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &pid.to_string()]).status();
 }

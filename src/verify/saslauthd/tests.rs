@@ -248,7 +248,7 @@ impl Stock {
 
 impl Drop for Stock {
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
