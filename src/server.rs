@@ -12,7 +12,7 @@ use crate::registry::Registry;
 use crate::rng;
 use crate::session::{ServerParams, ServerSession};
 use crate::store::{self, AuxProp, StoreCx};
-use crate::verify::{PasswordVerifier, auxprop::Auxprop, saslauthd::Saslauthd};
+use crate::verify::{PasswordVerifier, authdaemond::Authdaemond, auxprop::Auxprop, saslauthd::Saslauthd};
 
 /// A server application: its options, mechanisms, stores and password verifiers.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ impl Server {
             log: Arc::new(NoLog),
             registry: Registry::builtin(),
             stores: Vec::new(),
-            verifiers: vec![Arc::new(Auxprop), Arc::new(Saslauthd)],
+            verifiers: vec![Arc::new(Auxprop), Arc::new(Saslauthd), Arc::new(Authdaemond)],
             canon_users: Vec::new(),
             warned: Arc::default(),
         }

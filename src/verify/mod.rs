@@ -8,8 +8,10 @@ use crate::log::Log;
 use crate::props::Props;
 use crate::secret::Secret;
 
+pub mod authdaemond;
 pub mod auxprop;
 pub mod saslauthd;
+mod socket;
 
 /// The stores of the session, as a verifier sees them.
 pub trait Directory {

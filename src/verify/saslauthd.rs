@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use super::{Attempt, PasswordVerifier};
+use super::{Attempt, PasswordVerifier, socket};
 use crate::config::integer;
 use crate::error::{Code, Error, Result};
 use crate::identity::split_realm;
 use crate::log::Level;
 use crate::secret::Secret;
-use crate::sys::{env, net};
+use crate::sys::net;
 
 /// `pwcheck_method: saslauthd`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,6 +45,9 @@ impl PasswordVerifier for Saslauthd {
         Err(Error::new(Code::NoVerify, "saslauthd cannot be asked whether a user exists"))
     }
 }
+
+/// What errors call the daemon.
+const DAEMON: &str = "saslauthd server";
 
 /// The detail of a plain no.
 const REFUSED: &str = "authentication failed";
@@ -87,9 +90,11 @@ pub fn authenticate(path: &Path, request: &Request<'_>, timeout: Duration) -> Re
     let now = Instant::now();
     let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(365 * 86400));
     let stream = connect(path, deadline)?;
-    let failed = |doing: &str, error: &dyn Display| failure(doing, path, error);
-    send_all(&stream, &message, deadline).map_err(|error| failed("send the request to", &explain(&error, timeout)))?;
-    let reply = receive(stream, deadline).map_err(|error| failed("read the answer of", &explain(&error, timeout)))?;
+    let failed = |doing: &str, error: &dyn Display| socket::failure(DAEMON, doing, path, error);
+    socket::send_all(&stream, &message, deadline)
+        .map_err(|error| failed("send the request to", &socket::explain(&error, timeout)))?;
+    let reply =
+        receive(stream, deadline).map_err(|error| failed("read the answer of", &socket::explain(&error, timeout)))?;
     match reply.as_slice() {
         [b'O', b'K', rest @ ..] if rest.first().is_none_or(|byte| !byte.is_ascii_alphanumeric()) => Ok(()),
         [b'N', b'O', ..] => Err(Error::bad_auth(REFUSED)),
@@ -125,48 +130,11 @@ fn encode(request: &Request<'_>) -> Result<Zeroizing<Vec<u8>>> {
 
 fn connect(path: &Path, deadline: Instant) -> Result<UnixStream> {
     let mut path = path.to_owned();
-    let mut result = net::connect_unix(&path, deadline);
     // A directory refuses connections as a socket does behind which nobody listens.
-    if matches!(&result, Err(error) if error.kind() == io::ErrorKind::ConnectionRefused) && path.is_dir() {
+    if path.is_dir() {
         path.push("mux");
-        result = net::connect_unix(&path, deadline);
     }
-    result.map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidInput if path.as_os_str().len() > net::PATH_MAX => {
-            failure("connect to", &path, &format_args!("the path is longer than {} bytes", net::PATH_MAX))
-        }
-        io::ErrorKind::TimedOut => failure("connect to", &path, &"it is busy, and was not free in time"),
-        _ => failure("connect to", &path, &error),
-    })
-}
-
-fn failure(doing: &str, path: &Path, error: &dyn Display) -> Error {
-    let uid = env::effective_uid();
-    Error::fail(format!("cannot {doing} saslauthd server at {} as uid {uid}: {error}", path.display()))
-}
-
-/// An expired timeout of a socket is an EAGAIN, whose text helps nobody.
-fn explain(error: &io::Error, timeout: Duration) -> String {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => format!("no answer within {timeout:?}"),
-        io::ErrorKind::UnexpectedEof => "bad response from saslauthd, which closed the connection early".into(),
-        _ => error.to_string(),
-    }
-}
-
-fn send_all(stream: &UnixStream, mut message: &[u8], deadline: Instant) -> io::Result<()> {
-    while !message.is_empty() {
-        match net::send(stream, message) {
-            Ok(sent) => message = message.get(sent..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-        // Connecting has set the timeout for the first time.
-        if !message.is_empty() {
-            stream.set_write_timeout(Some(net::until(deadline)?))?;
-        }
-    }
-    Ok(())
+    socket::connect(DAEMON, &path, deadline)
 }
 
 /// The text of the answer. What comes after it is not looked at.

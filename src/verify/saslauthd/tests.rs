@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use super::*;
 use crate::error::Code;
+use crate::sys::env;
 
 const REQUEST: Request<'static> = Request { user: b"joe", password: b"pass\0word", service: b"smtp", realm: b"" };
 const REQUEST_BYTES: &[u8] = b"\0\x03joe\0\x09pass\0word\0\x04smtp\0\0";
