@@ -77,7 +77,7 @@ static void server_side(void)
     mutated("nc 0", "nc=00000001", "nc=00000000");
     mutated("nc short", "nc=00000001", "nc=1");
     mutated("nc not a number", "nc=00000001", "nc=0000000x");
-    mutated("no nc", "nc=", "xc=");
+    mutated("no nc", ",nc=", ",xc=");
     mutated("qop absent", "qop=auth,", "");
     mutated("qop auth-int", "qop=auth,", "qop=auth-int,");
     mutated("qop auth-conf", "qop=auth,", "qop=auth-conf,cipher=rc4,");
