@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::config::{NoOptions, Options};
-use crate::error::{Code, Error, Result};
-use crate::identity::CanonUser;
+use crate::error::Result;
+use crate::identity::{self, CanonUser};
 use crate::log::{Log, NoLog};
 use crate::mech::Mechanism;
 use crate::registry::Registry;
@@ -74,13 +74,12 @@ impl Client {
     /// A session with one server.
     ///
     /// # Errors
-    /// [`Code::NoMech`] when the option `client_mech_list` leaves no mechanism.
+    /// [`crate::Code::NoMech`] when the option `client_mech_list` leaves no mechanism.
     pub fn session(self: &Arc<Self>, params: ClientParams) -> Result<ClientSession> {
         ClientSession::new(Arc::clone(self), params)
     }
 
     pub(crate) fn canon_user(&self, name: &str) -> Result<&dyn CanonUser> {
-        let found = self.canon_users.iter().map(Arc::as_ref).find(|canon| canon.is_named(name));
-        found.ok_or_else(|| Error::new(Code::NoMech, format!("desired canon_user plugin {name} not found")))
+        identity::find_canonicalizer(&self.canon_users, name)
     }
 }

@@ -1,6 +1,7 @@
 //! Who a user is: canonical names, realms, and who may act as whom.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use crate::error::{Code, Error, Result};
 
@@ -74,6 +75,15 @@ pub trait CanonUser: Send + Sync {
     /// # Errors
     /// As for a server.
     fn client(&self, name: &[u8], cx: &CanonCx<'_>) -> Result<Vec<u8>>;
+}
+
+/// The one of these canonicalisers that the option `canon_user_plugin` names.
+///
+/// # Errors
+/// [`Code::NoMech`] when there is none of that name.
+pub(crate) fn find_canonicalizer<'a>(all: &'a [Arc<dyn CanonUser>], name: &str) -> Result<&'a dyn CanonUser> {
+    let found = all.iter().map(Arc::as_ref).find(|canon| canon.is_named(name));
+    found.ok_or_else(|| Error::new(Code::NoMech, format!("desired canon_user plugin {name} not found")))
 }
 
 /// What a [`CanonUser`] is told besides the name.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::config::{NoOptions, Options};
-use crate::error::{Code, Error, Result};
-use crate::identity::CanonUser;
+use crate::error::Result;
+use crate::identity::{self, CanonUser};
 use crate::log::{Log, NoLog};
 use crate::mech::Mechanism;
 use crate::registry::Registry;
@@ -145,8 +145,7 @@ impl Server {
     }
 
     pub(crate) fn canon_user(&self, name: &str) -> Result<&dyn CanonUser> {
-        let found = self.canon_users.iter().map(Arc::as_ref).find(|canon| canon.is_named(name));
-        found.ok_or_else(|| Error::new(Code::NoMech, format!("desired canon_user plugin {name} not found")))
+        identity::find_canonicalizer(&self.canon_users, name)
     }
 
     /// The names of all mechanisms.

@@ -6,8 +6,7 @@ use common::{ALICE, BOB, Setup, converse, exchange, pair};
 use oxisasl::Code;
 use oxisasl::chanbind::ChannelBinding;
 use oxisasl::mech::BUILTIN;
-use oxisasl::policy::Features;
-use oxisasl::policy::SessionFlags;
+use oxisasl::policy::{Features, SecurityFlags, SecurityProps, SessionFlags};
 
 #[test]
 fn every_mechanism_authenticates_and_refuses() {
@@ -224,4 +223,23 @@ fn the_last_message_comes_with_the_success_where_the_protocol_carries_it() {
             assert!(done.messages[3].starts_with(b"v="));
         }
     }
+}
+
+#[test]
+fn after_a_listing_the_detail_tells_what_is_missing_and_why() {
+    let ends = pair(&Setup {
+        security: SecurityProps { flags: SecurityFlags::NO_PLAINTEXT, ..Setup::default().security },
+        ..Setup::default()
+    });
+    let told = |detail: String, word: &str| {
+        assert!(detail.starts_with(&format!("SASL(0): successful result: {word}: ")), "{detail}");
+        assert!(detail.contains("PLAIN (security flags do not match required: NO_PLAINTEXT is missing)"), "{detail}");
+        assert!(!detail.contains("CRAM-MD5"), "{detail}");
+    };
+    assert!(!ends.server.mechanisms().unwrap().contains(&"PLAIN".to_owned()));
+    told(ends.server.error_detail(), "not offered");
+    assert!(!ends.client.mechanisms().contains(&"PLAIN".to_owned()));
+    told(ends.client.error_detail(), "not usable");
+    ends.server.start("CRAM-MD5", None).unwrap();
+    assert_eq!(ends.server.error_detail(), "SASL(0): successful result: ");
 }

@@ -106,6 +106,7 @@ fn stock_saslpasswd2_files_are_read() {
 
     let before = fs::read(&db).unwrap();
     let refused = file.put("carol", "example.com", "userPassword", b"x").unwrap_err();
+    assert_eq!(file.check_writable().unwrap_err(), refused, "whoever asks first is told the same");
     assert_eq!(refused.code(), Code::Fail);
     for part in [db.to_str().unwrap(), "Berkeley DB", "saslpasswd2"] {
         assert!(refused.detail().contains(part), "{refused}");

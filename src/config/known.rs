@@ -39,7 +39,7 @@ pub fn find(name: &str) -> Option<&'static Known> {
 }
 
 /// The password verifiers that `pwcheck_method` can name.
-pub const VERIFIERS: &[&str] = &["auxprop", "saslauthd", "pwcheck", "authdaemond", "pam", "shadow", "alwaystrue"];
+pub const VERIFIERS: &[&str] = &["auxprop", "saslauthd", "authdaemond"];
 
 macro_rules! known {
     ($($part:literal { $($name:literal $kind:ident $default:literal $meaning:literal;)+ })+) => {

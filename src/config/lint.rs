@@ -63,7 +63,7 @@ fn judge(Entry { name, value, .. }: &Entry) -> Option<String> {
 fn judge_verifier(word: &str) -> Option<String> {
     let word = word.to_ascii_lowercase();
     match word.as_str() {
-        "alwaystrue" => Some("alwaystrue accepts every password for every user".to_owned()),
+        "alwaystrue" => Some("alwaystrue would let anyone in and is not here; nobody gets in by it".to_owned()),
         "auxprop-hashed" => Some("auxprop-hashed accepted every password once and is gone; use auxprop".to_owned()),
         known if VERIFIERS.contains(&known) => None,
         _ => Some(match nearest(&word, VERIFIERS.iter().copied()) {
@@ -139,7 +139,10 @@ mod tests {
             ("colour: red", "there is no option \"colour\""),
             ("mech_list: PLAIN,LOGIN", "mech_list takes blanks between its words; with a comma they are one word"),
             ("pwcheck_method: saslauth", "there is no password verifier \"saslauth\"; did you mean saslauthd?"),
-            ("pwcheck_method: auxprop alwaystrue", "alwaystrue accepts every password for every user"),
+            (
+                "pwcheck_method: auxprop alwaystrue",
+                "alwaystrue would let anyone in and is not here; nobody gets in by it",
+            ),
             ("pwcheck_method: auxprop-hashed", "auxprop-hashed accepted every password once and is gone; use auxprop"),
             ("auto_transition: Yes", "auto_transition is not set by this; write yes or no, in lower case"),
             ("log_level: high", "log_level is a number, and this is none"),

@@ -166,13 +166,38 @@ impl ClientSession {
         }
     }
 
-    /// The mechanisms that this client could use, strongest first.
-    ///
-    /// # Errors
-    /// [`Code::NoMech`] when it has none at all.
-    pub fn mechanisms(&self) -> Result<Vec<String>> {
+    /// The mechanisms that this client could use, strongest first. Why others are missing is then told by
+    /// [`error_detail`](Self::error_detail).
+    #[must_use]
+    pub fn mechanisms(&self) -> Vec<String> {
+        self.common.clear_error();
         let usable = |mechanism: &&MechanismRef| self.admit(&***mechanism, false).is_ok();
-        Ok(self.common.mechanisms.iter().filter(usable).map(|mech| mech.info().name.to_string()).collect())
+        let names: Vec<_> =
+            self.common.mechanisms.iter().filter(usable).map(|mech| mech.info().name.to_string()).collect();
+        if names.len() < self.common.mechanisms.len() {
+            self.common.note_listing();
+        }
+        names
+    }
+
+    /// The mechanisms that this client cannot use, with the reasons.
+    #[must_use]
+    pub fn refusals(&self) -> String {
+        let refused: Vec<_> = self
+            .client
+            .registry
+            .iter()
+            .filter(|mechanism| mechanism.info().client.is_some())
+            .filter_map(|mechanism| {
+                let name = mechanism.info().name.clone();
+                let refusal = match find(&self.common.mechanisms, &name) {
+                    Some(listed) => self.admit(&**listed, false).err()?,
+                    None => Refusal::NotListed("client_mech_list"),
+                };
+                Some((name, refusal))
+            })
+            .collect();
+        format!("not usable: {}", explain(refused.iter().map(|(name, refusal)| (name.as_ref(), refusal))))
     }
 
     /// Whether the connection may use a mechanism, and with its channel binding.

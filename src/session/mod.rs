@@ -5,7 +5,6 @@
 //! step within a step is refused.
 
 use std::cell::{Cell, RefCell};
-use std::fmt::Write as _;
 
 use crate::chanbind::ChannelBinding;
 use crate::error::{Code, Error, Result};
@@ -55,6 +54,8 @@ impl Progress {
 struct LastError {
     code: Option<Code>,
     text: String,
+    /// Whether mechanisms were listed last and some left out: the text is then the reasons, put together when asked for.
+    listed: bool,
 }
 
 /// What both sides have.
@@ -149,29 +150,39 @@ impl Common {
     fn note_error(&self, error: &Error) {
         // A plugin may answer anything; a number that is not an error's says nothing.
         let code = Some(error.code()).filter(|code| code.number() < 0);
-        *self.last_error.borrow_mut() = LastError { code, text: error.detail().to_owned() };
+        *self.last_error.borrow_mut() = LastError { code, text: error.detail().to_owned(), listed: false };
+    }
+
+    /// Mechanisms were listed, and some were left out: the detail is why.
+    fn note_listing(&self) {
+        *self.last_error.borrow_mut() = LastError { listed: true, ..LastError::default() };
     }
 
     fn set_detail(&self, text: String) {
-        self.last_error.borrow_mut().text = text;
+        let mut last = self.last_error.borrow_mut();
+        last.text = text;
+        last.listed = false;
     }
 
     fn set_code(&self, code: Code) {
         self.last_error.borrow_mut().code = Some(code);
     }
 
-    fn raw_detail(&self) -> String {
+    fn raw_detail(&self, refusals: impl FnOnce() -> String) -> String {
+        // Mechanisms are asked for their reasons, plugins among them: nothing is borrowed meanwhile.
+        let listed = self.last_error.borrow().listed;
+        if listed {
+            self.set_detail(refusals());
+        }
         self.last_error.borrow().text.clone()
     }
 
     /// `SASL(code): text: detail`. That a user does not exist is not told: it reads like any failure.
-    fn error_detail(&self) -> String {
-        let last = self.last_error.borrow();
-        let shown = last.code.map(|code| if code == Code::NoUser { Code::BadAuth } else { code });
+    fn error_detail(&self, refusals: impl FnOnce() -> String) -> String {
+        let detail = self.raw_detail(refusals);
+        let shown = self.last_error.borrow().code.map(|code| if code == Code::NoUser { Code::BadAuth } else { code });
         let (number, text) = shown.map_or((0, "successful result"), |code| (code.number(), code.text()));
-        let mut out = String::new();
-        let _ = write!(out, "SASL({number}): {text}: {}", last.text);
-        out
+        format!("SASL({number}): {text}: {detail}")
     }
 
     fn encode(&self, chunks: &[&[u8]], out: &mut Vec<u8>) -> Result<()> {
@@ -390,16 +401,17 @@ macro_rules! common_methods {
             decoded
         }
 
-        /// The last error in one line: `SASL(-13): authentication failure: detail`.
+        /// The last error in one line: `SASL(-13): authentication failure: detail`. After a listing that left mechanisms out
+        /// the detail says why.
         #[must_use]
         pub fn error_detail(&self) -> String {
-            self.common.error_detail()
+            self.common.error_detail(|| self.refusals())
         }
 
         /// The detail alone.
         #[must_use]
         pub fn raw_error_detail(&self) -> String {
-            self.common.raw_detail()
+            self.common.raw_detail(|| self.refusals())
         }
 
         /// Puts a text of the application, or of a plugin, in the place of the error detail.

@@ -84,8 +84,7 @@ impl ServerSession {
             return Ok(());
         }
         let mut foreign = false;
-        let service = self.common.service.clone();
-        self.ask_verifiers(&user, &service, &mut |verifier, attempt| {
+        self.ask_verifiers(&user, &self.common.service, &mut |verifier, attempt| {
             foreign = verifier.is_foreign();
             verifier.verify(attempt, password)
         })?;

@@ -97,7 +97,6 @@ pub struct ServerSession {
     exchange: RefCell<Exchange>,
     plus_requested: Cell<bool>,
     binding_used: Cell<bool>,
-    listed: Cell<bool>,
     app_name: RefCell<String>,
 }
 
@@ -118,7 +117,6 @@ impl ServerSession {
             exchange: RefCell::new(Exchange::Idle),
             plus_requested: Cell::new(false),
             binding_used: Cell::new(false),
-            listed: Cell::new(false),
         }
     }
 
@@ -227,10 +225,12 @@ impl ServerSession {
                 _ => names.push(info.name.to_string()),
             }
         }
-        self.listed.set(refused);
-        if refused && (names.is_empty() || self.logs(Level::Debug)) {
+        if refused {
             let level = if names.is_empty() && self.server.first_time() { Level::Err } else { Level::Debug };
-            self.write_log(level, &self.refusals());
+            if self.logs(level) {
+                self.write_log(level, &self.refusals());
+            }
+            self.common.note_listing();
         }
         Ok(names)
     }
@@ -304,7 +304,6 @@ impl ServerSession {
     pub fn start(&self, mechanism: &str, initial: Option<&[u8]>) -> Result<Progress> {
         self.enter()?;
         self.common.begin();
-        self.listed.set(false);
         self.binding_used.set(false);
         let (mech, features) = match self.choose(mechanism) {
             Ok(chosen) => chosen,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::lmdb::LmdbOptions;
-use super::sasldb::{Format, SasldbFile};
+use super::sasldb::SasldbFile;
 use super::{AuxProp, Change, LookupFlags, StoreCx};
 use crate::config::{Options, integer};
 use crate::error::{Code, Error, Result};
@@ -87,12 +87,7 @@ impl AuxProp for Sasldb {
     }
 
     fn can_store(&self, cx: &StoreCx<'_>) -> Result<()> {
-        let file = self.file(cx.options);
-        match file.format()? {
-            Format::Lmdb | Format::Missing => Ok(()),
-            // Said in full by the attempt to write, which is what tells the administrator.
-            Format::BerkeleyHash => Ok(()),
-        }
+        self.file(cx.options).check_writable()
     }
 
     fn store(&self, cx: &StoreCx<'_>, user: &[u8], changes: &[Change<'_>]) -> Result<()> {

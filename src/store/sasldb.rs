@@ -227,6 +227,17 @@ impl SasldbFile {
     }
 
     /// The back end for writing; a file that is missing is to be LMDB.
+    /// Whether the file is of a format that is written. Whether the system allows it is seen only by writing.
+    ///
+    /// # Errors
+    /// [`Code::Fail`] with what to do instead, where it is not; as [`SasldbFile::open`], where it cannot be looked at.
+    pub fn check_writable(&self) -> Result<()> {
+        match self.format()? {
+            Format::BerkeleyHash => Err(self.read_only()),
+            Format::Lmdb | Format::Missing => Ok(()),
+        }
+    }
+
     fn writable(&self) -> Result<Backend> {
         let backend = match self.detect_backend()? {
             Some(backend) => backend,

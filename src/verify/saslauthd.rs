@@ -129,12 +129,10 @@ fn encode(request: &Request<'_>) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 fn connect(path: &Path, deadline: Instant) -> Result<UnixStream> {
-    let mut path = path.to_owned();
-    // A directory refuses connections as a socket does behind which nobody listens.
-    if path.is_dir() {
-        path.push("mux");
-    }
-    socket::connect(DAEMON, &path, deadline)
+    socket::connect(DAEMON, path, deadline).or_else(|error| match path.is_dir() {
+        true => socket::connect(DAEMON, &path.join("mux"), deadline),
+        false => Err(error),
+    })
 }
 
 /// The text of the answer. What comes after it is not looked at.
@@ -148,7 +146,9 @@ fn receive(mut stream: UnixStream, deadline: Instant) -> io::Result<Vec<u8>> {
         }
         stream.set_read_timeout(Some(net::until(deadline)?))?;
         match stream.read(&mut buffer) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(0) => {
+                return Err(io::Error::other("bad response from saslauthd, which closed the connection early"));
+            }
             Ok(count) => reply.extend_from_slice(buffer.get(..count).unwrap_or_default()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),

@@ -34,7 +34,6 @@ pub(super) fn failure(daemon: &str, doing: &str, path: &Path, error: &dyn Displa
 pub(super) fn explain(error: &io::Error, timeout: Duration) -> String {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => format!("no answer within {timeout:?}"),
-        io::ErrorKind::UnexpectedEof => "bad response from saslauthd, which closed the connection early".into(),
         _ => error.to_string(),
     }
 }

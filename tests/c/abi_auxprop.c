@@ -97,6 +97,7 @@ static void storing(void)
     prop_request(ctx, (const char **)names);
     prop_set(ctx, "userPassword", "x", 1);
     set_option("auxprop_plugin", NULL);
+    set_option("sasldb_path", "./new-sasldb");
     say("can store: %s", rc(sasl_auxprop_store(NULL, NULL, NULL)));
     quiet = 1;
     set_option("auxprop_plugin", "two");

@@ -47,13 +47,20 @@ impl Saslauthd {
         assert!(wait_until(PATIENCE, || self.output().contains(text)), "no {text:?} in:\n{}", self.output());
     }
 
-    /// Stops (`STOP`) or continues (`CONT`) all its processes.
+    /// Stops (`STOP`) or continues (`CONT`) all its processes. It listens before it has started all of them, so this looks
+    /// again until there are no others.
     pub fn signal(&self, name: &str) {
-        let pids = named(self.daemon.pid(), "saslauthd");
-        assert!(!pids.is_empty(), "no saslauthd below {}", self.daemon.pid());
-        for pid in pids {
-            signal(name, pid);
+        let mut told = Vec::new();
+        loop {
+            let mut others = named(self.daemon.pid(), "saslauthd");
+            others.retain(|pid| !told.contains(pid));
+            if others.is_empty() {
+                break;
+            }
+            others.iter().for_each(|pid| signal(name, *pid));
+            told.append(&mut others);
         }
+        assert!(!told.is_empty(), "no saslauthd below {}", self.daemon.pid());
     }
 }
 

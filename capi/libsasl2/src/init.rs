@@ -186,11 +186,7 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
     }
     let config = match &name {
         Some(name) => load_config(list, name).inspect_err(|error| {
-            let line = format!("{}: {}", error.code().text(), error.detail());
-            match calls::CallbackLog::find(list, List::NONE) {
-                Some(log) => log.write(Level::Err as c_int, &line),
-                None => syslog::write(Level::Err, &line),
-            }
+            tell(list, Level::Err, &error.to_string());
         })?,
         None => None,
     };
@@ -241,17 +237,19 @@ fn load_config(list: List, name: &str) -> Result<Option<ConfigFile>> {
             other => Verdict::Refuse(Code::from_number(other)),
         }
     })?;
-    for warning in file.iter().flat_map(ConfigFile::lint) {
-        let log = calls::CallbackLog::find(list, List::NONE);
-        let wanted =
-            file.as_ref().and_then(|file| file.get(None, "log_level")).is_none_or(|level| level.as_ref() != "0");
-        match log {
-            Some(log) => log.write(Level::Warn as c_int, &warning.to_string()),
-            None if wanted => syslog::write(Level::Warn, &warning.to_string()),
-            None => {}
-        }
+    // Whoever wants no log at all is spared the warnings too.
+    if let Some(file) = file.as_ref().filter(|file| file.get(None, "log_level").is_none_or(|level| level != "0")) {
+        file.lint().iter().for_each(|warning| tell(list, Level::Warn, &warning.to_string()));
     }
     Ok(file)
+}
+
+/// Writes a line to the log of an application that is being initialised, else to the system's.
+fn tell(list: List, level: Level, line: &str) {
+    match calls::CallbackLog::find(list, List::NONE) {
+        Some(log) => log.write(level as c_int, line),
+        None => syslog::write(level, line),
+    }
 }
 
 fn server_done() -> c_int {

@@ -153,7 +153,7 @@ export! {
                 }
                 Some(Session::Client(session)) => {
                     global::client()?;
-                    session.mechanisms()?
+                    session.mechanisms()
                 }
                 None => return Err(Error::from(Code::NotInit)),
             };
