@@ -164,10 +164,6 @@ impl Common {
         last.listed = false;
     }
 
-    fn set_code(&self, code: Code) {
-        self.last_error.borrow_mut().code = Some(code);
-    }
-
     fn raw_detail(&self, refusals: impl FnOnce() -> String) -> String {
         // Mechanisms are asked for their reasons, plugins among them: nothing is borrowed meanwhile.
         let listed = self.last_error.borrow().listed;
@@ -417,11 +413,6 @@ macro_rules! common_methods {
         /// Puts a text of the application, or of a plugin, in the place of the error detail.
         pub fn set_error_detail(&self, text: String) {
             self.common.set_detail(text);
-        }
-
-        /// Puts a code of the application, or of a plugin, in the place of the last error's.
-        pub fn set_error_code(&self, code: Code) {
-            self.common.set_code(code);
         }
 
         /// The channel binding of this name.
