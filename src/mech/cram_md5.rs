@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{ClientMech, ClientStep, MechInfo, Mechanism, NAME_AND_PASSWORD, ServerMech, Step};
-use crate::crypto::{HmacMd5State, to_hex};
+use crate::crypto::{HmacMd5State, StoredPassword, to_hex};
 use crate::ctx::{ClientCx, ServerCx};
 use crate::error::{Code, Error, Result};
 use crate::identity::{Account, CanonFlags};
@@ -129,9 +129,10 @@ fn secret_of(cx: &ServerCx<'_>, user: &[u8]) -> Result<HmacMd5State> {
         other => other?,
     }
     let missing = |text: &'static str| cx.log(Level::Fail, text);
+    let password = password.as_ref().and_then(|stored| StoredPassword::parse(stored.expose()).plain());
     match (password, state) {
-        (Some(password), _) if password.expose().is_empty() => Err(Error::fail("empty secret")),
-        (Some(password), _) => Ok(HmacMd5State::new(password.expose())),
+        (Some(b""), _) => Err(Error::fail("empty secret")),
+        (Some(password), _) => Ok(HmacMd5State::new(password)),
         (None, Some(state)) => match state.expose().try_into() {
             Ok(bytes) => Ok(HmacMd5State::from_bytes(bytes)),
             Err(_) => {

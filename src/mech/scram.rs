@@ -12,7 +12,7 @@ use super::{ClientMech, ClientStep, MechInfo, Mechanism, NAME_AND_PASSWORD, Outc
 use crate::b64;
 use crate::chanbind::{BindingFlag, binding_name};
 use crate::config::is_yes;
-use crate::crypto::{Digest, Hash, ScramKeys, ScramVerifier, salted_password, scram_proof};
+use crate::crypto::{Digest, Hash, ScramKeys, ScramVerifier, StoredPassword, salted_password, scram_proof};
 use crate::ctx::{BindingChoice, ClientCx, ServerCx};
 use crate::error::{Code, Error, Result};
 use crate::identity::CanonFlags;
@@ -100,10 +100,10 @@ struct Kind {
 }
 
 /// A password as it is hashed: prepared (RFC 5802 section 2.2), or as it is when it has no prepared form.
-fn prepared_password(password: &Secret) -> Secret {
-    match saslprep(password.expose()) {
+fn prepared_password(password: &[u8]) -> Secret {
+    match saslprep(password) {
         Ok(Cow::Owned(prepared)) if !prepared.is_empty() => Secret::new(prepared),
-        _ => password.clone(),
+        _ => Secret::from(password),
     }
 }
 
@@ -449,29 +449,37 @@ fn look_up(kind: Kind, cx: &ServerCx<'_>, user: &[u8], authzid: Option<&[u8]>) -
 
 impl Kind {
     fn known(self, cx: &ServerCx<'_>, user: &[u8], password: Option<Secret>, verifiers: &[Secret]) -> Result<Known> {
-        if let Some(password) = password {
-            if password.expose().is_empty() {
-                return self.made_up(cx, user, Error::fail("empty secret"));
-            }
-            let salt = self.salt(cx, user)?;
-            let iterations = self.iterations(cx);
-            let mut keys = vec![ScramKeys::derive(self.hash, password.expose(), &salt, iterations)];
-            let prepared = prepared_password(&password);
-            if prepared.expose() != password.expose() {
-                // Clients that follow RFC 5802 prepare the password, others do not.
-                keys.push(ScramKeys::derive(self.hash, prepared.expose(), &salt, iterations));
-            }
-            return Ok(Known { salt, iterations, keys, refusal: None });
+        let password = password.as_ref();
+        if let Some(password) = password.and_then(|stored| StoredPassword::parse(stored.expose()).plain()) {
+            return self.of_password(cx, user, password);
         }
-        let verifier = |value: &Secret| ScramVerifier::parse(self.name, self.hash, value.expose());
-        if let Some(ScramVerifier { iterations, salt, keys }) = verifiers.iter().find_map(verifier) {
+        let verifier = |value: &Secret| match StoredPassword::parse(value.expose()) {
+            StoredPassword::Scram(hash, verifier) if hash == self.hash => Some(verifier),
+            _ => None,
+        };
+        if let Some(ScramVerifier { iterations, salt, keys }) = verifiers.iter().chain(password).find_map(verifier) {
             return Ok(Known { salt, iterations, keys: vec![keys], refusal: None });
         }
-        match verifiers {
-            [] => cx.log(Level::Fail, "no secret in database"),
+        match (verifiers, password) {
+            ([], None) => cx.log(Level::Fail, "no secret in database"),
             _ => cx.log(Level::Fail, &format!("No valid {} secret found", self.name)),
         }
         self.made_up(cx, user, cx.no_secret().in_context(MISMATCH))
+    }
+
+    fn of_password(self, cx: &ServerCx<'_>, user: &[u8], password: &[u8]) -> Result<Known> {
+        if password.is_empty() {
+            return self.made_up(cx, user, Error::fail("empty secret"));
+        }
+        let salt = self.salt(cx, user)?;
+        let iterations = self.iterations(cx);
+        let mut keys = vec![ScramKeys::derive(self.hash, password, &salt, iterations)];
+        let prepared = prepared_password(password);
+        if prepared.expose() != password {
+            // Clients that follow RFC 5802 prepare the password, others do not.
+            keys.push(ScramKeys::derive(self.hash, prepared.expose(), &salt, iterations));
+        }
+        Ok(Known { salt, iterations, keys, refusal: None })
     }
 
     /// What a user without a secret is told and compared with, in the form that secrets have here: a password, or where
@@ -631,7 +639,7 @@ fn hello(cx: &ClientCx<'_>) -> Result<(Hello, Vec<u8>)> {
     bare.extend_from_slice(b",r=");
     bare.extend_from_slice(nonce.as_bytes());
     let message = [&header[..], &bare].concat();
-    let password = prepared_password(&credentials.password);
+    let password = prepared_password(credentials.password.expose());
     header.extend_from_slice(&data);
     Ok((Hello { password, binding: header, bare, nonce }, message))
 }
