@@ -107,6 +107,19 @@ pub trait ServerWorld: World {
     /// (the option `auto_transition`).
     fn transitions(&self) -> bool;
 
+    /// Whether new passwords are stored as verifiers of SCRAM, so that most users can be taken to have one.
+    fn stores_verifiers(&self) -> bool {
+        false
+    }
+
+    /// The key that made-up salts are derived from: always the same, so that asking twice does not tell them from others.
+    ///
+    /// # Errors
+    /// When the system has no random bytes to make one.
+    fn salt_key(&self) -> Result<Secret> {
+        rng::process_key().map(|key| Secret::from(&key[..]))
+    }
+
     /// Notes what the client said about channel binding.
     fn note_binding(&self, used: bool);
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{ClientMech, ClientStep, MechInfo, Mechanism, NAME_AND_PASSWORD, ServerMech, Step};
+use crate::config::Options;
 use crate::crypto::{HmacMd5State, StoredPassword, to_hex};
 use crate::ctx::{ClientCx, ServerCx};
 use crate::error::{Code, Error, Result};
@@ -54,7 +55,7 @@ impl Mechanism for CramMd5 {
         Some(OWN_SECRET)
     }
 
-    fn derive_secret(&self, _: &Account, password: &Secret) -> Result<Secret> {
+    fn derive_secret(&self, _: &dyn Options, _: &Account, password: &Secret) -> Result<Secret> {
         Ok(Secret::from(&HmacMd5State::new(password.expose()).to_bytes()[..]))
     }
 }

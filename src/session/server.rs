@@ -17,6 +17,7 @@ use crate::mech::{Facts, Mechanism, Outcome, ServerMech, Side, Step};
 use crate::policy::{Features, Refusal, SecurityProps, SessionFlags, Ssf, explain};
 use crate::props::Props;
 use crate::registry::{MechanismRef, find, split_plus};
+use crate::rng;
 use crate::secret::Secret;
 use crate::server::Server;
 use crate::store::{self, LookupFlags, StoreCx};
@@ -563,6 +564,17 @@ impl ServerWorld for ServerSession {
 
     fn transitions(&self) -> bool {
         self.transition().is_some()
+    }
+
+    fn stores_verifiers(&self) -> bool {
+        self.option("scram_secret_generate").is_some_and(|value| crate::config::is_yes(&value)) || self.keeps_secrets()
+    }
+
+    fn salt_key(&self) -> Result<Secret> {
+        match self.stored_salt_key() {
+            Some(key) => Ok(key),
+            None => rng::process_key().map(|key| Secret::from(&key[..])),
+        }
     }
 
     fn note_binding(&self, used: bool) {

@@ -13,6 +13,7 @@ pub mod auxprop;
 pub mod saslauthd;
 pub mod sasldb;
 mod socket;
+mod stored;
 
 /// The stores of the session, as a verifier sees them.
 pub trait Directory {
@@ -24,6 +25,9 @@ pub trait Directory {
 
     /// What was found.
     fn props(&self) -> &Props;
+
+    /// Whether new passwords are stored as verifiers of SCRAM, so that most users have one.
+    fn stores_verifiers(&self) -> bool;
 }
 
 /// A user whose password is to be checked.
