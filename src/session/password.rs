@@ -299,7 +299,9 @@ impl ServerSession {
     pub fn store_properties(&self, user: &[u8], changes: &[Change<'_>]) -> Result<()> {
         let options = self.options();
         let realm = self.realm();
-        self.record(store::store(&self.server.stores, &self.store_cx(&options, realm.as_deref()), user, changes))
+        let cx = self.store_cx(&options, realm.as_deref());
+        let changes = self.without_removal_of_new(&cx, user, changes);
+        self.record(store::store(&self.server.stores, &cx, user, &changes))
     }
 
     /// Whether the stores can be written to.

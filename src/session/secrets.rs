@@ -14,7 +14,7 @@ use crate::store::{self, AuxProp, Change, Form, LookupFlags, StoreCx};
 const PASSWORD: &str = "userPassword";
 /// The mechanisms whose secrets are made unless the option `password_secrets` says otherwise. The first one of SCRAM also serves
 /// to check plaintext passwords, and is the quickest that is sound.
-const DEFAULT_SECRETS: &str = "SCRAM-SHA-256 SCRAM-SHA-1 SCRAM-SHA-512 CRAM-MD5 DIGEST-MD5";
+const DEFAULT_SECRETS: &str = "SCRAM-SHA-256 SCRAM-SHA-1 SCRAM-SHA-512 SCRAM-SHA-384 SCRAM-SHA-224 CRAM-MD5 DIGEST-MD5";
 
 /// What the option `password_storage` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,7 @@ impl ServerSession {
         };
         let any = store::select_for_store(&self.server.stores, &cx)?.into_iter().any(wants_secrets);
         let secrets = if any { Some(self.secrets_of(&cx, user, password)?) } else { None };
+        *self.made.borrow_mut() = secrets.is_some().then(|| account(&cx, user));
         let plain = std::slice::from_ref(password);
         store::store_each(&self.server.stores, &cx, user, |store| {
             let Some(secrets) = secrets.as_ref().filter(|_| wants_secrets(store)) else {
@@ -74,6 +75,19 @@ impl ServerSession {
             }
             names.into_iter().map(|name| Change { name, values: &[] }).collect()
         })
+    }
+
+    /// The changes to properties of a user that are to be made. The saslpasswd2 of Cyrus SASL removes, once a password is set,
+    /// the secrets that versions of old have left: those that this session has just made are none of these.
+    pub(super) fn without_removal_of_new<'a>(
+        &self,
+        cx: &StoreCx<'_>,
+        user: &[u8],
+        changes: &[Change<'a>],
+    ) -> Vec<Change<'a>> {
+        let new = self.made.borrow().as_ref() == Some(&account(cx, user));
+        let own = if new { self.own_secrets() } else { Vec::new() };
+        changes.iter().filter(|change| !change.values.is_empty() || !own.contains(&change.name)).copied().collect()
     }
 
     /// The changes for a password that is kept as it is. A store whose form that is has no secrets of ours.

@@ -11,7 +11,7 @@ use crate::config::{Layered, Options};
 use crate::ctx::{ServerCx, ServerWorld, World};
 use crate::error::{Code, Error, Result};
 use crate::hooks::{Authorize, NoHooks, ServerHooks};
-use crate::identity::{CanonCx, CanonFlags, CanonUser, Identity, Internal, Naming, check_length, qualify};
+use crate::identity::{Account, CanonCx, CanonFlags, CanonUser, Identity, Internal, Naming, check_length, qualify};
 use crate::log::Level;
 use crate::mech::{Facts, Mechanism, Outcome, ServerMech, Side, Step};
 use crate::policy::{Features, Refusal, SecurityProps, SessionFlags, Ssf, explain};
@@ -99,6 +99,8 @@ pub struct ServerSession {
     plus_requested: Cell<bool>,
     binding_used: Cell<bool>,
     app_name: RefCell<String>,
+    /// Whose secrets this session has made.
+    pub(super) made: RefCell<Option<Account>>,
 }
 
 impl ServerSession {
@@ -119,6 +121,7 @@ impl ServerSession {
             exchange: RefCell::new(Exchange::Idle),
             plus_requested: Cell::new(false),
             binding_used: Cell::new(false),
+            made: RefCell::default(),
         }
     }
 
