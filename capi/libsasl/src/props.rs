@@ -117,14 +117,14 @@ unsafe fn set(conn: &Conn, propnum: c_int, value: *const c_void) -> Result<()> {
         }
         // SAFETY: by this function's contract.
         prop::IP_LOCAL => unsafe {
-            let (raw, text) = socket_address(value.cast())?;
+            let (raw, text) = socket_address(value.cast());
             either!(conn, session => session.set_local(text.as_deref()))?;
             conn.local.set(raw);
             Ok(())
         },
         // SAFETY: by this function's contract.
         prop::IP_REMOTE => unsafe {
-            let (raw, text) = socket_address(value.cast())?;
+            let (raw, text) = socket_address(value.cast());
             either!(conn, session => session.set_remote(text.as_deref()))?;
             conn.remote.set(raw);
             Ok(())
@@ -146,21 +146,18 @@ fn security_flags(bits: u32) -> SecurityFlags {
     flags
 }
 
-/// An IPv4 address, as it is and as the engine writes it; neither for NULL.
+/// A socket address as it is, and how the engine writes it, if it is an IPv4 one; neither for NULL. Another family is no error:
+/// Sendmail that talks to no socket hands over memory in which nothing was written.
 ///
 /// # Safety
-/// `raw` is NULL or a socket address of the family that it says, `sockaddr_in` if that is `AF_INET`.
-unsafe fn socket_address(raw: *const libc::sockaddr_in) -> Result<(Option<libc::sockaddr_in>, Option<String>)> {
+/// `raw` is NULL or has as many bytes as a `sockaddr_in`.
+unsafe fn socket_address(raw: *const libc::sockaddr_in) -> (Option<libc::sockaddr_in>, Option<String>) {
     if raw.is_null() {
-        return Ok((None, None));
-    }
-    // SAFETY: by this function's contract; the family comes first in every socket address, whatever its alignment.
-    let family = unsafe { raw.cast::<libc::sa_family_t>().read_unaligned() };
-    if c_int::from(family) != libc::AF_INET {
-        return Err(Error::param("only IPv4 addresses are known here"));
+        return (None, None);
     }
     // SAFETY: by this function's contract.
     let address = unsafe { raw.read_unaligned() };
     let ip = Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr));
-    Ok((Some(address), Some(format!("{ip};{}", u16::from_be(address.sin_port)))))
+    let known = c_int::from(address.sin_family) == libc::AF_INET;
+    (Some(address), known.then(|| format!("{ip};{}", u16::from_be(address.sin_port))))
 }
