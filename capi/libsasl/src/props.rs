@@ -7,7 +7,7 @@ use oxisasl::policy::{SecurityFlags, SecurityProps};
 use oxisasl::{Code, Error, Result};
 use oxisasl_capi_common::{arg, export_unversioned};
 
-use crate::abi::{OK, RawExternal, RawSecurityProps, prop, sec};
+use crate::abi::{OK, RawExternal, RawSecurityProps, prop};
 use crate::conn::{Address, Conn, Session, Slot, either};
 use crate::errors;
 use crate::server::connection;
@@ -133,17 +133,13 @@ unsafe fn set(conn: &Conn, propnum: c_int, value: *const c_void) -> Result<()> {
     }
 }
 
-/// The engine's flags for those of this interface. A flag that neither knows is a demand that nothing meets.
+/// The engine's flags for those of this interface. The others, `SASL_SEC_PASS_CREDENTIALS` among them, are demands that no
+/// mechanism of 1.5 here meets.
 fn security_flags(bits: u32) -> SecurityFlags {
-    const UNKNOWN: u32 = 1 << 31;
-    let mut flags = SecurityFlags::from_bits(bits & sec::SAME);
-    if bits & sec::PASS_CREDENTIALS != 0 {
-        flags = flags | SecurityFlags::PASS_CREDENTIALS;
-    }
-    if bits & !(sec::SAME | sec::PASS_CREDENTIALS) != 0 {
-        flags = flags | SecurityFlags::from_bits(UNKNOWN);
-    }
-    flags
+    const KNOWN: u32 = 0x1f;
+    const UNMET: SecurityFlags = SecurityFlags::from_bits(1 << 31);
+    let known = SecurityFlags::from_bits(bits & KNOWN);
+    if bits & !KNOWN == 0 { known } else { known | UNMET }
 }
 
 /// A socket address as it is, and how the engine writes it, if it is an IPv4 one; neither for NULL. Another family is no error:
