@@ -125,7 +125,7 @@ fn time_does_not_tell_who_exists() {
         for user in ["bea", "cyd", "mallory"] {
             let other = fastest(user);
             let ratio = other.as_secs_f64() / known.as_secs_f64();
-            assert!((0.6..1.6).contains(&ratio), "{method} {user}: {other:?}, and {known:?} for ann");
+            assert!((0.5..2.0).contains(&ratio), "{method} {user}: {other:?}, and {known:?} for ann");
         }
     }
 }
