@@ -16,6 +16,7 @@ pub mod pam;
 pub mod passwd;
 pub mod pwcheck;
 pub mod saslauthd;
+pub mod sasldb;
 pub mod shadow;
 mod socket;
 pub mod unavailable;
