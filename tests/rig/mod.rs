@@ -3,6 +3,7 @@
 //! Each test binary includes this tree with `mod rig;` and uses its part of it, hence the `allow`.
 #![allow(dead_code, unused_imports)]
 
+pub mod accounts;
 pub mod base;
 pub mod client;
 pub mod digest;
