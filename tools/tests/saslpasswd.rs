@@ -87,6 +87,12 @@ fn without_a_realm_everything_but_digest_md5_is_stored() {
     for mechanism in ["PLAIN", "CRAM-MD5"] {
         login::by(mechanism, &place.database(), "jephe", "secret").expect(mechanism);
     }
+    // A secret of DIGEST-MD5 that was there is that of the old password.
+    place.set("other", "old");
+    assert_eq!(place.saslpasswd(&["-u", "", &format!("other@{REALM}")], "new").status.code(), Some(6));
+    login::by("CRAM-MD5", &place.database(), "other", "new").expect("the new password");
+    let refused = login::by("DIGEST-MD5", &place.database(), "other", "old").expect_err("the old password");
+    assert_eq!(refused.code(), Code::NoUser);
 }
 
 #[test]
