@@ -50,7 +50,7 @@ impl Signals {
         }
         let held = FATAL.into_iter().chain([SIGTSTP, SIGCONT]).filter(heeded);
         let (read, write) = UnixStream::pair()?;
-        let delivery = SignalDelivery::with_pipe(read, write, SignalOnly::default(), held)?;
+        let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, held)?;
         Ok(Signals { delivery, released })
     }
 

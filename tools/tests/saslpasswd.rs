@@ -61,7 +61,7 @@ fn a_user_who_is_removed_is_gone() {
 #[test]
 fn the_realm_is_that_of_the_option_or_the_host() {
     let place = Place::new();
-    let host = run(&mut Command::new("uname").arg("-n"), b"").stdout;
+    let host = run(Command::new("uname").arg("-n"), b"").stdout;
     let host = host.trim();
     assert_eq!(told(&place.saslpasswd(&["-c", "jephe"], "secret")), (Some(0), "", ""));
     // The name is taken whole, whatever is in it.
