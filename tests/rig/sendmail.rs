@@ -270,6 +270,11 @@ impl Server {
         self.library.assert_loaded_by(self.daemon.pid());
     }
 
+    /// The process above all of its processes.
+    pub fn daemon_pid(&self) -> u32 {
+        self.daemon.pid()
+    }
+
     /// The process that listens.
     pub fn pid(&self) -> u32 {
         let name = self.config.binary.file_name().expect("a binary").to_string_lossy();
