@@ -337,4 +337,6 @@ fn the_response_matches_the_published_vector() {
     );
     assert!(response.contains("response=d388dad90d4bbd760a152321f2143af7"), "{response}");
     assert_eq!(digest.rspauth.as_deref(), Some("rspauth=ea40f60335c427b5527b84dbabcdfffd"));
+    assert_eq!(judge(&response, "secret"), digest.rspauth);
+    assert_eq!(judge(&response, "Secret"), None);
 }
