@@ -2,14 +2,15 @@
 //! through Postfix on the 2.1 interface of this engine.
 
 use crate::rig::base::Library;
-use crate::rig::classic;
+use crate::rig::classic::{self, make_sasldb};
 use crate::rig::postfix::{AUXPROP, Postfix, Settings};
-use crate::rig::sendmail::{AuthInfo, Config, Sent, Server, send};
+use crate::rig::sendmail::{AuthInfo, CLIENT, Config, HOST, Sent, Server, send};
 
 use super::challenger::Challenger;
 use super::site::{TIM, library, long_text, names, server};
 
-const AUTH: AuthInfo<'static> = AuthInfo { user: TIM.0, authid: TIM.0, password: TIM.1, realm: "", mechanisms: "" };
+/// What the administrator writes into the map. Without `R:` Sendmail says its own host's name where the realm matters.
+const AUTH: AuthInfo<'static> = AuthInfo { user: TIM.0, authid: TIM.0, password: TIM.1, realm: HOST, mechanisms: "" };
 
 /// The message as Sendmail takes it: its text must arrive unchanged.
 fn message(text: &str) -> String {
@@ -42,19 +43,13 @@ fn servers() -> [Server; 2] {
     [Server::start(&Library::stock(), &Config::default()), server()]
 }
 
-/// What a realm in the map is for: a server that offers none.
-fn auth_for(server: &Server, mechanisms: &'static str) -> AuthInfo<'static> {
-    let realm = if server.library.is_stock() { "" } else { crate::rig::sendmail::HOST };
-    AuthInfo { realm, mechanisms, ..AUTH }
-}
-
 #[test]
 fn each_mechanism_delivers() {
     for server in servers() {
         for mechanism in names() {
             let text = format!("with {mechanism}\n");
             let mark = server.sandbox.log.mark();
-            let sent = relay(&classic::config(), server.port, &auth_for(&server, mechanism), &text);
+            let sent = relay(&classic::config(), server.port, &AuthInfo { mechanisms: mechanism, ..AUTH }, &text);
             assert_eq!(sent.tried(), [mechanism], "{}", sent.ran.stdout);
             assert_delivered(&sent, &server, mark, mechanism, bits(mechanism), &text);
         }
@@ -73,7 +68,7 @@ fn every_layer_delivers() {
             let mark = server.sandbox.log.mark();
             let extra = format!("define(`confAUTH_MAX_BITS', `{max}')dnl");
             let config = Config { extra, ..classic::config() };
-            let sent = relay(&config, server.port, &auth_for(&server, "DIGEST-MD5"), &text);
+            let sent = relay(&config, server.port, &AuthInfo { mechanisms: "DIGEST-MD5", ..AUTH }, &text);
             assert_delivered(&sent, &server, mark, "DIGEST-MD5", bits, &text);
         }
     }
@@ -82,7 +77,7 @@ fn every_layer_delivers() {
 #[test]
 fn the_strongest_mechanism_goes_first_and_each_refused_gives_way_to_the_next() {
     for server in servers() {
-        let auth = AuthInfo { password: "wrong", ..auth_for(&server, "") };
+        let auth = AuthInfo { password: "wrong", ..AUTH };
         let sent = relay(&classic::config(), server.port, &auth, "never\n");
         let mut tried = sent.tried();
         assert_eq!(tried.first(), Some(&"DIGEST-MD5"), "{}", sent.ran.stdout);
@@ -90,7 +85,7 @@ fn the_strongest_mechanism_goes_first_and_each_refused_gives_way_to_the_next() {
         tried.sort_unstable();
         assert_eq!(tried, ["CRAM-MD5", "DIGEST-MD5", "LOGIN", "PLAIN"]);
         assert_eq!(sent.ran.stdout.matches("\n535 5.7.0 authentication failed\n").count(), 4, "{}", sent.ran.stdout);
-        assert!(!sent.ran.status.success() && !sent.log.contains("AUTH=client"), "{}", sent.log);
+        assert!(!sent.ran.status.success() && !sent.log.contains("AUTH=client, relay"), "{}", sent.log);
         assert_eq!(server.queued(), [""; 0]);
     }
 }
@@ -138,6 +133,24 @@ fn either_identity_stands_for_both() {
     }
 }
 
+/// What Sendmail does with the realm of the map, seen by a server that keeps users of both hosts.
+#[test]
+fn without_a_realm_in_the_map_cram_md5_names_the_clients_own() {
+    let server = server();
+    make_sasldb(&library(), &server.sandbox.dir.join("sasldb"), CLIENT, &[("tim", "of the client")]);
+    for (realm, password, code) in [("", "of the client", 250), ("", TIM.1, 550), (HOST, TIM.1, 250)] {
+        let mark = server.sandbox.log.mark();
+        let auth = AuthInfo { realm, password, mechanisms: "CRAM-MD5", ..AUTH };
+        let sent = relay(&classic::config(), server.port, &auth, "whose\n");
+        assert_eq!(sent.tried(), ["CRAM-MD5"], "{}", sent.ran.stdout);
+        if code == 250 {
+            assert_delivered(&sent, &server, mark, "CRAM-MD5", 0, "whose\n");
+        } else {
+            assert!(!sent.ran.status.success(), "{}", sent.ran.stdout);
+        }
+    }
+}
+
 #[test]
 fn postfix_takes_its_mail() {
     let settings = Settings { sasl: AUXPROP, users: &[TIM], ..Settings::default() };
@@ -152,13 +165,15 @@ fn postfix_takes_its_mail() {
     }
 }
 
-/// Which realm the client answers with, for what the server offers and the map has.
+/// Which realm the client answers with, for what the server offers and the map has. Sendmail's callback refuses every
+/// list of several: the relay's host name, as Sendmail gave it, is what is left.
 #[test]
 fn the_realm_of_digest_md5() {
     for (offered, own, expected) in [
         (&[][..], "mine.example", Some("mine.example")),
         (&["one.example"], "", Some("one.example")),
         (&["one.example"], "mine.example", Some("one.example")),
+        (&["one.example", "mine.example"], "mine.example", Some("[127.0.0.1]")),
     ] {
         let challenger = Challenger::start(offered, TIM.1);
         let auth = AuthInfo { realm: own, mechanisms: "DIGEST-MD5", ..AUTH };

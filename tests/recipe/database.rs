@@ -119,12 +119,14 @@ fn a_changed_password_counts_at_once() {
     }
 }
 
-/// The database may belong to the user that Sendmail runs as and to nobody else.
+/// Sendmail looks at the mode as if root were anybody: it takes no file that only another user may read.
 #[test]
-fn the_database_may_be_another_users() {
+fn a_database_of_another_user_hides_them() {
     let mut server = start(&classic::config());
     chown(file(&server), Some(8), Some(8)).expect("chown");
-    let listed = after_restart(&mut server);
-    // Sendmail runs as root here, and takes a file of anyone that only its owner can read.
-    assert_eq!(listed, ALL);
+    server.restart();
+    assert_eq!(listed(&server), HIDDEN);
+    server.sandbox.log.expect("/sasldb) failed: Permission denied");
+    chown(file(&server), Some(0), Some(0)).expect("chown");
+    assert_eq!(after_restart(&mut server), ALL);
 }

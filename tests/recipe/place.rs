@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use crate::rig::base::PATIENCE;
-use crate::rig::base::wait_until;
+use crate::rig::base::{PATIENCE, listening, wait_until};
 use crate::rig::classic;
 use crate::rig::mount::signal;
 use crate::rig::sendmail::{Config, Server};
@@ -64,7 +63,7 @@ fn a_broken_configuration_stops_the_server_and_says_where() {
         // EX_OSERR: Sendmail does not serve at all rather than without what the file asks for.
         assert_eq!(status, Some(71), "{broken:?}: {log}");
         assert!(log.contains("sasl_server_init failed! ["), "{log}");
-        let told = log.lines().any(|l| l.contains("/sasl/Sendmail.conf") && l.contains(&format!("line {line}")));
+        let told = log.lines().any(|l| l.contains(&format!("/sasl/Sendmail.conf:{line}: ")));
         assert!(told, "{broken:?}: nothing says where:\n{log}");
     }
 }
@@ -99,13 +98,12 @@ fn a_hangup_is_as_good_where_the_loader_knows_the_library() {
     let server = start(&Config { wrapper: shell(script), ..classic::config() });
     assert_eq!(try_named(&server, "LOGIN", TIM), 235);
     server.sandbox.dir.write("sasl/Sendmail.conf", "pwcheck_method: sasldb\nsasldb_path: /nonexistent/sasldb\n");
+    let mark = server.sandbox.log.mark();
     signal("HUP", server.pid());
-    assert!(
-        wait_until(PATIENCE, || crate::rig::base::listening(server.port) && listed(&server) == "LOGIN PLAIN"),
-        "{}",
-        server.sandbox.log.text_after(0)
-    );
-    server.sandbox.log.expect("due to signal");
+    server.sandbox.log.after(mark, "due to signal");
+    server.sandbox.log.after(mark, "starting daemon");
+    assert!(wait_until(PATIENCE, || listening(server.port)), "{}", server.sandbox.log.text_after(mark));
+    assert_eq!(listed(&server), "LOGIN PLAIN");
     assert_eq!(try_named(&server, "LOGIN", TIM), 535);
 }
 

@@ -10,7 +10,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use super::base::{
-    Daemon, Interface, Library, Ran, free_port, listening, make_sasldb, must, repository, run, set_mode,
+    Daemon, Interface, Library, PATIENCE, Ran, free_port, listening, make_sasldb, must, repository, run, set_mode,
+    wait_until,
 };
 use super::classic;
 use super::mount::named;
@@ -247,6 +248,8 @@ impl Server {
     /// Stops it and starts it again with what is in the sandbox now.
     pub fn restart(&mut self) {
         self.daemon.stop();
+        // What ran below it goes a little later.
+        assert!(wait_until(PATIENCE, || !listening(self.port)), "port {} is still served", self.port);
         self.daemon = spawn(&self.library, &self.config, &self.sandbox);
         self.wait_ready();
     }
@@ -389,5 +392,6 @@ pub fn send(library: &Library, config: &Config, port: u16, auth: Option<&AuthInf
     command.arg("-C").arg(cf).arg("someone@elsewhere.example");
     let ran = run(&mut command, message.as_bytes());
     let queued = queued(&sandbox.dir.join("queue"));
+    sandbox.log.settle();
     Sent { ran, log: sandbox.log.text_after(0), queued }
 }
