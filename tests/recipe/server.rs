@@ -58,13 +58,19 @@ fn every_mechanism_refuses_any_other() {
 #[test]
 fn a_refusal_is_logged_with_its_code_and_reason() {
     let server = server();
-    for (name, reason) in
-        [("CRAM-MD5", "incorrect digest response"), ("DIGEST-MD5", "client response doesn't match what we generated")]
-    {
+    let wrong = "authentication failure (-13)";
+    let nobody = "user not found (-20)";
+    for (name, user, expected) in [
+        ("CRAM-MD5", "tim", format!("{wrong} incorrect digest response, user=tim")),
+        ("CRAM-MD5", "nobody", format!("{nobody} no secret in database, user=nobody")),
+        ("DIGEST-MD5", "tim", format!("{wrong} Client 'response' doesn't match what we generated, user=")),
+        ("DIGEST-MD5", "nobody", format!("{nobody} no secret in database, user=")),
+    ] {
         let mark = server.sandbox.log.mark();
-        assert_eq!(try_named(&server, name, ("tim", "wrong")), 535);
+        assert_eq!(try_named(&server, name, (user, "wrong")), 535);
         let line = refused(&server, mark);
-        assert!(line.contains(&format!("AUTH failure ({name}): authentication failure (-13) {reason}")), "{line}");
+        let rest = format!("AUTH failure ({name}): {expected}, relay=client.example.test [127.0.0.2]");
+        assert!(line.ends_with(&rest), "{line}");
     }
 }
 
