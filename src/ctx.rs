@@ -7,7 +7,7 @@ use subtle::Choice;
 
 use crate::chanbind::{BindingFlag, ChannelBinding};
 use crate::error::{Code, Error, Result};
-use crate::identity::{CanonFlags, Identity};
+use crate::identity::{CanonFlags, Identity, Naming, qualify};
 use crate::log::Level;
 use crate::policy::{SecurityProps, Ssf};
 use crate::prompt::{Prompt, PromptKind};
@@ -70,6 +70,26 @@ pub trait ServerWorld: World {
 
     /// The session's realm.
     fn realm(&self) -> Option<String>;
+
+    /// How names are read.
+    fn naming(&self) -> Naming {
+        Naming::Qualified
+    }
+
+    /// The user and the realm in a name that a client sent in one piece, where the two are kept apart; else the whole name.
+    fn split_name(&self, name: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
+        (name.to_vec(), None)
+    }
+
+    /// As [`World::canonicalize`], for a user of a realm that the client told apart from the name. One that is not the
+    /// session's own goes into the name.
+    ///
+    /// # Errors
+    /// As [`World::canonicalize`].
+    fn canonicalize_in(&self, realm: Option<&[u8]>, name: &[u8], flags: CanonFlags) -> Result<()> {
+        let own = self.realm().unwrap_or_else(|| self.fqdn().to_owned());
+        self.canonicalize(&qualify(name, realm, own.as_bytes()), flags)
+    }
 
     /// Whether the client asked for the `-PLUS` form of the mechanism.
     fn plus_requested(&self) -> bool;
@@ -155,10 +175,24 @@ impl<'a> ServerCx<'a> {
     /// # Errors
     /// As [`World::canonicalize`].
     pub fn identify(&self, authcid: &[u8], authzid: Option<&[u8]>, how: CanonFlags) -> Result<()> {
+        self.identify_in(None, authcid, authzid, how)
+    }
+
+    /// As [`identify`](Self::identify), for a client that told the realm apart from the name.
+    ///
+    /// # Errors
+    /// As [`World::canonicalize`].
+    pub fn identify_in(
+        &self,
+        realm: Option<&[u8]>,
+        authcid: &[u8],
+        authzid: Option<&[u8]>,
+        how: CanonFlags,
+    ) -> Result<()> {
         match authzid.filter(|authzid| !authzid.is_empty()) {
-            None => self.canonicalize(authcid, CanonFlags::AUTHID.and(CanonFlags::AUTHZID).and(how)),
+            None => self.canonicalize_in(realm, authcid, CanonFlags::AUTHID.and(CanonFlags::AUTHZID).and(how)),
             Some(authzid) => {
-                self.canonicalize(authcid, CanonFlags::AUTHID.and(how))?;
+                self.canonicalize_in(realm, authcid, CanonFlags::AUTHID.and(how))?;
                 self.canonicalize(authzid, CanonFlags::AUTHZID)
             }
         }

@@ -1,6 +1,7 @@
 //! Who a user is: canonical names, realms, and who may act as whom.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::{Code, Error, Result};
@@ -52,6 +53,47 @@ pub struct Identity {
     pub user: Option<Vec<u8>>,
     /// The user whose credentials are used (authcid), canonical.
     pub authid: Option<Vec<u8>>,
+    /// The realm of that user, where names do not tell it ([`Naming::Classic`]).
+    pub realm: Option<Vec<u8>>,
+}
+
+/// How a server tells the user in a name from the realm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Naming {
+    /// As Cyrus SASL 2 does: the name is `user@realm`, and its realm what follows the last `@`. A session's realm is added to
+    /// a name that has none.
+    #[default]
+    Qualified,
+    /// As Cyrus SASL 1.5 does: a user and a realm are two things, and what the session was given as realm says how a name
+    /// is read ([`Account::classic`]).
+    Classic,
+}
+
+/// A user of a realm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The user, without the realm.
+    pub user: Vec<u8>,
+    /// The realm.
+    pub realm: Vec<u8>,
+}
+
+impl Account {
+    /// Whom a name means by the rules of 1.5. On a session with a realm, all of the name is a user of it; on one that was given
+    /// none, a user of the host. On one whose realm is empty, the first `@` of the name begins the realm, and without one
+    /// the user is the host's.
+    #[must_use]
+    pub fn classic(name: &[u8], session_realm: Option<&str>, host: &str) -> Self {
+        let (user, realm) = match session_realm {
+            None => (name, host.as_bytes()),
+            Some("") => {
+                let mut parts = name.splitn(2, |byte| *byte == b'@');
+                (parts.next().unwrap_or_default(), parts.next().unwrap_or(host.as_bytes()))
+            }
+            Some(realm) => (name, realm.as_bytes()),
+        };
+        Account { user: user.to_vec(), realm: realm.to_vec() }
+    }
 }
 
 /// A way to make names canonical, chosen by the option `canon_user_plugin`.
@@ -150,6 +192,16 @@ fn trim(name: &[u8]) -> Result<&[u8]> {
     Ok(name.get(start..end).unwrap_or_default())
 }
 
+/// The name of a user of a realm that came apart from it, on a session whose users are of the realm `own` unless their names say
+/// another.
+#[must_use]
+pub fn qualify<'a>(name: &'a [u8], realm: Option<&[u8]>, own: &[u8]) -> Cow<'a, [u8]> {
+    match realm.filter(|realm| !realm.is_empty() && *realm != own) {
+        Some(other) => Cow::Owned([name, b"@", other].concat()),
+        None => Cow::Borrowed(name),
+    }
+}
+
 /// Splits `user@realm` at the last `@`; a name without one is of the realm `default`.
 #[must_use]
 pub fn split_realm<'a>(name: &'a [u8], default: &'a [u8]) -> (&'a [u8], &'a [u8]) {
@@ -194,6 +246,19 @@ mod tests {
         assert_eq!(split_realm(b"joe", b"d"), (&b"joe"[..], &b"d"[..]));
         assert_eq!(split_realm(b"a@b@c", b"d"), (&b"a@b"[..], &b"c"[..]));
         assert_eq!(split_realm(b"joe@", b"d"), (&b"joe"[..], &b""[..]));
+    }
+
+    #[test]
+    fn names_of_old_are_read_as_the_session_says() {
+        let read = |name: &str, realm: Option<&str>| {
+            let account = Account::classic(name.as_bytes(), realm, "host");
+            [account.user, account.realm].map(|part| String::from_utf8(part).unwrap())
+        };
+        assert_eq!(read("joe@x", None), ["joe@x", "host"]);
+        assert_eq!(read("joe@x", Some("r")), ["joe@x", "r"]);
+        assert_eq!(read("joe", Some("")), ["joe", "host"]);
+        assert_eq!(read("joe@x@y", Some("")), ["joe", "x@y"]);
+        assert_eq!(read("joe@", Some("")), ["joe", ""]);
     }
 
     #[test]

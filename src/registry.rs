@@ -40,6 +40,13 @@ impl Registry {
         Self::sorted(BUILTIN.iter().map(|mechanism| MechanismRef::Builtin(*mechanism)).collect())
     }
 
+    /// Those built in that have one of these names.
+    #[must_use]
+    pub fn of(names: &[&str]) -> Self {
+        let chosen = BUILTIN.iter().filter(|mechanism| names.contains(&mechanism.info().name.as_ref()));
+        Self::sorted(chosen.map(|mechanism| MechanismRef::Builtin(*mechanism)).collect())
+    }
+
     /// No mechanism.
     #[must_use]
     pub fn empty() -> Self {

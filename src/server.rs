@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::config::{NoOptions, Options};
 use crate::error::Result;
-use crate::identity::{self, CanonUser};
-use crate::log::{Log, NoLog};
+use crate::identity::{self, CanonUser, Naming};
+use crate::log::{Level, Log, NoLog};
 use crate::mech::Mechanism;
 use crate::registry::Registry;
 use crate::rng;
@@ -24,8 +24,12 @@ pub struct Server {
     pub(crate) stores: Vec<Arc<dyn AuxProp>>,
     verifiers: Vec<Arc<dyn PasswordVerifier>>,
     canon_users: Vec<Arc<dyn CanonUser>>,
+    pub(crate) naming: Naming,
     warned: Arc<AtomicBool>,
 }
+
+/// The mechanisms of Cyrus SASL 1.5.
+const CLASSIC: &[&str] = &["DIGEST-MD5", "EXTERNAL", "CRAM-MD5", "PLAIN", "LOGIN", "ANONYMOUS"];
 
 impl Server {
     /// An application of this name, with the built-in mechanisms and verifiers, without options and stores.
@@ -42,8 +46,28 @@ impl Server {
             stores: Vec::new(),
             verifiers: vec![Arc::new(Auxprop), Arc::new(Saslauthd), Arc::new(Authdaemond)],
             canon_users: Vec::new(),
+            naming: Naming::Qualified,
             warned: Arc::default(),
         }
+    }
+
+    /// An application that was made for Cyrus SASL 1.5: it has the mechanisms of that, names its users as that did
+    /// ([`Naming::Classic`]), checks passwords with the verifier `sasldb` unless an option says otherwise, and stores the
+    /// secret of each mechanism where [`Server::new`] stores passwords. CRAM-MD5 and DIGEST-MD5 are offered
+    /// while a store [serves](AuxProp::serves) them. Log lines are written down to [`Level::Note`] without the option
+    /// `log_level`.
+    #[must_use]
+    pub fn classic(name: impl Into<String>) -> Self {
+        let mut server = Self::new(name).verifier(crate::verify::sasldb::Sasldb);
+        server.registry = Registry::of(CLASSIC);
+        server.naming = Naming::Classic;
+        server
+    }
+
+    /// How names are read.
+    #[must_use]
+    pub fn naming(&self) -> Naming {
+        self.naming
     }
 
     /// The application's name, which its configuration file is named after.
@@ -116,6 +140,7 @@ impl Server {
             service: "",
             fqdn: "",
             realm: None,
+            user_realm: None,
             options: self.options.as_ref(),
             log: self.log.as_ref(),
             host: &(),
@@ -141,7 +166,27 @@ impl Server {
 
     pub(crate) fn unknown_verifier(&self, name: &str) -> String {
         let known = self.verifiers.iter().map(|verifier| verifier.name()).collect::<Vec<_>>().join(", ");
-        format!("unknown password verifier {name} in pwcheck_method; there are: {known}")
+        let what = match self.naming {
+            Naming::Qualified => "unknown password verifier",
+            Naming::Classic => "unrecognized plaintext verifier",
+        };
+        format!("{what} {name} in pwcheck_method; there are: {known}")
+    }
+
+    /// What `pwcheck_method` is when it is not set.
+    pub(crate) fn default_verifier(&self) -> &'static str {
+        match self.naming {
+            Naming::Qualified => "auxprop",
+            Naming::Classic => "sasldb",
+        }
+    }
+
+    /// What `log_level` is when it is not set.
+    pub(crate) fn default_log_level(&self) -> i32 {
+        match self.naming {
+            Naming::Qualified => Level::Err as i32,
+            Naming::Classic => Level::Note as i32,
+        }
     }
 
     pub(crate) fn canon_user(&self, name: &str) -> Result<&dyn CanonUser> {

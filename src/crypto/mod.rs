@@ -9,6 +9,7 @@ mod md5;
 mod md5_kernel;
 mod pbkdf2;
 mod rc4;
+mod salted_md5;
 mod scram;
 
 pub use des::{BlockCipher, CbcDecryptor, CbcEncryptor, DES_BLOCK};
@@ -17,4 +18,5 @@ pub use hex::{from_hex, to_hex};
 pub use md5::{HmacMd5State, MD5_LEN, Md5, compress as md5_compress, hmac_md5, md5};
 pub use pbkdf2::salted_password;
 pub use rc4::Rc4;
+pub use salted_md5::{salted_md5, salted_md5_matches};
 pub use scram::{ScramKeys, ScramVerifier, scram_proof};

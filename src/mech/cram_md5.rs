@@ -8,7 +8,7 @@ use super::{ClientMech, ClientStep, MechInfo, Mechanism, NAME_AND_PASSWORD, Serv
 use crate::crypto::{HmacMd5State, to_hex};
 use crate::ctx::{ClientCx, ServerCx};
 use crate::error::{Code, Error, Result};
-use crate::identity::CanonFlags;
+use crate::identity::{Account, CanonFlags};
 use crate::log::Level;
 use crate::policy::{Features, SecurityFlags};
 use crate::rng;
@@ -34,6 +34,7 @@ const MAX_INPUT: usize = 1024;
 const PASSWORD: &str = "*userPassword";
 /// The state of HMAC-MD5 with the password ([`HmacMd5State::to_bytes`]).
 const STATE: &str = "*cmusaslsecretCRAM-MD5";
+const OWN_SECRET: &str = "cmusaslsecretCRAM-MD5";
 const MISMATCH: &str = "incorrect digest response";
 
 impl Mechanism for CramMd5 {
@@ -47,6 +48,14 @@ impl Mechanism for CramMd5 {
 
     fn client(&self) -> Option<Box<dyn ClientMech>> {
         Some(Box::new(Client))
+    }
+
+    fn own_secret(&self) -> Option<&'static str> {
+        Some(OWN_SECRET)
+    }
+
+    fn derive_secret(&self, _: &Account, password: &Secret) -> Result<Secret> {
+        Ok(Secret::from(&HmacMd5State::new(password.expose()).to_bytes()[..]))
     }
 }
 
@@ -109,7 +118,8 @@ fn verify(cx: &ServerCx<'_>, challenge: &[u8], response: &[u8]) -> Result<Step> 
 
 fn secret_of(cx: &ServerCx<'_>, user: &[u8]) -> Result<HmacMd5State> {
     cx.props().request([PASSWORD, STATE]);
-    let looked_up = cx.identify(user, None, CanonFlags::default());
+    let (user, realm) = cx.split_name(user);
+    let looked_up = cx.identify_in(realm.as_deref(), &user, None, CanonFlags::default());
     let password = cx.props().first(PASSWORD);
     let state = cx.props().first(STATE);
     cx.props().erase(PASSWORD);

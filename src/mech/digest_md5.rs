@@ -9,8 +9,11 @@ use std::borrow::Cow;
 
 use super::{ClientMech, MechInfo, Mechanism, NAME_AND_PASSWORD, ServerMech};
 use crate::ctx::World;
+use crate::error::Result;
+use crate::identity::Account;
 use crate::log::Level;
 use crate::policy::{Features, SecurityFlags, Ssf};
+use crate::secret::Secret;
 
 mod client;
 mod grammar;
@@ -47,6 +50,16 @@ impl Mechanism for DigestMd5 {
 
     fn client(&self) -> Option<Box<dyn ClientMech>> {
         Some(Box::new(client::Client::default()))
+    }
+
+    fn own_secret(&self) -> Option<&'static str> {
+        Some("cmusaslsecretDIGEST-MD5")
+    }
+
+    fn derive_secret(&self, account: &Account, password: &Secret) -> Result<Secret> {
+        let password = zeroize::Zeroizing::new(hash::to_latin1(password.expose()).into_owned());
+        let key = hash::user_key(&hash::to_latin1(&account.user), &hash::to_latin1(&account.realm), &password);
+        Ok(Secret::from(&key[..]))
     }
 }
 

@@ -8,9 +8,11 @@ use crate::config::Options;
 use crate::ctx::{Authenticated, ClientCx, ServerCx};
 use crate::error::{Code, Error, Result};
 use crate::hooks::PasswordChange;
+use crate::identity::Account;
 use crate::layer::SecurityLayer;
 use crate::policy::{Features, Refusal, SecurityFlags, Ssf};
 use crate::prompt::PromptKind;
+use crate::secret::Secret;
 
 pub mod anonymous;
 pub mod cram_md5;
@@ -103,6 +105,25 @@ pub trait Mechanism: Any + Send + Sync {
     /// A client for one exchange; `None` when there is none.
     fn client(&self) -> Option<Box<dyn ClientMech>> {
         None
+    }
+
+    /// The property in which stores keep the secret that [`derive_secret`](Self::derive_secret) makes; none for a mechanism
+    /// that has no secret of its own.
+    fn own_secret(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What the mechanism needs of a password to recognise a user who has it, and from which the password does not follow.
+    ///
+    /// # Errors
+    /// [`Code::NoChange`] for a mechanism that has no secret of its own; else why it cannot be made.
+    fn derive_secret(&self, _account: &Account, _password: &Secret) -> Result<Secret> {
+        Err(Error::from(Code::NoChange))
+    }
+
+    /// Whether a stored secret of the mechanism's own is that of this user and password.
+    fn is_secret_of(&self, stored: &Secret, account: &Account, password: &Secret) -> bool {
+        self.derive_secret(account, password).is_ok_and(|secret| secret.matches(stored.expose()).into())
     }
 
     /// Stores the mechanism's own secret for a user.

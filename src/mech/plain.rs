@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use super::{ClientMech, ClientStep, MechInfo, Mechanism, NAME_AND_PASSWORD, ServerMech, Step};
+use crate::crypto::{salted_md5, salted_md5_matches};
 use crate::ctx::{ClientCx, ServerCx};
 use crate::error::{Error, Result};
-use crate::identity::CanonFlags;
+use crate::identity::{Account, CanonFlags};
 use crate::policy::{Features, SecurityFlags};
 use crate::secret::Secret;
 
@@ -35,6 +36,18 @@ impl Mechanism for Plain {
 
     fn client(&self) -> Option<Box<dyn ClientMech>> {
         Some(Box::new(Client))
+    }
+
+    fn own_secret(&self) -> Option<&'static str> {
+        Some("cmusaslsecretPLAIN")
+    }
+
+    fn derive_secret(&self, _: &Account, password: &Secret) -> Result<Secret> {
+        salted_md5(password.expose())
+    }
+
+    fn is_secret_of(&self, stored: &Secret, _: &Account, password: &Secret) -> bool {
+        salted_md5_matches(stored.expose(), password.expose()).into()
     }
 }
 

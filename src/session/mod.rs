@@ -15,6 +15,7 @@ use crate::policy::{SecurityProps, SessionFlags, Ssf};
 use crate::registry::MechanismRef;
 
 pub mod address;
+mod classic;
 pub mod client;
 mod password;
 pub mod server;

@@ -5,7 +5,7 @@ use crate::config::Options;
 use crate::ctx::{ServerCx, World};
 use crate::error::{Code, Error, Result};
 use crate::hooks::{PasswordChange, PasswordFlags};
-use crate::identity::{CanonFlags, refuse_blank};
+use crate::identity::{CanonFlags, Naming, refuse_blank};
 use crate::log::Level;
 use crate::props::Props;
 use crate::secret::Secret;
@@ -40,6 +40,11 @@ impl ServerSession {
     pub fn check_password(&self, user: &[u8], password: &Secret) -> Result<()> {
         self.common.clear_error();
         let both = CanonFlags::AUTHID.and(CanonFlags::AUTHZID);
+        if self.server.naming == Naming::Classic {
+            // The interface of 1.5 asks for no authorisation here.
+            let checked = self.identify_classic(None, user, both).and_then(|()| self.verify(password));
+            return self.record(checked);
+        }
         if let Err(error) = self.take_canonical(user, both) {
             // Where there is nothing to tell, the log is spared.
             let silent = error.detail().is_empty();
@@ -56,7 +61,10 @@ impl ServerSession {
     pub fn user_exists(&self, user: &[u8], service: Option<&str>, realm: Option<&str>) -> Result<()> {
         self.common.clear_error();
         let own_realm = self.realm();
-        let name = self.qualified(user, realm.or(own_realm.as_deref()));
+        let name = match self.server.naming {
+            Naming::Qualified => self.qualified(user, realm.or(own_realm.as_deref())),
+            Naming::Classic => user.to_vec(),
+        };
         self.record(self.ask_verifiers(&name, service.unwrap_or(&self.common.service), &mut |verifier, attempt| {
             verifier.user_exists(attempt)
         }))
@@ -102,7 +110,7 @@ impl ServerSession {
         ask: &mut dyn FnMut(&dyn PasswordVerifier, &Attempt<'_>) -> Result<()>,
     ) -> Result<()> {
         let options = self.options();
-        let methods = options.get(None, "pwcheck_method").unwrap_or("auxprop".into());
+        let methods = options.get(None, "pwcheck_method").unwrap_or(self.server.default_verifier().into());
         let realm = self.realm();
         let remote = self.remote();
         let log = self.hooks.log().unwrap_or(self.server.log.as_ref());
@@ -161,6 +169,9 @@ impl ServerSession {
     }
 
     fn do_transition(&self, transition: Transition, user: &[u8], password: &Secret) {
+        if self.server.naming == Naming::Classic {
+            return self.transition_classic(user, password);
+        }
         let name = String::from_utf8_lossy(user);
         self.write_log(Level::Note, &format!("transitioning user {name} to auxprop database"));
         let plain = if transition == Transition::NoPlain { PasswordFlags::NO_PLAIN } else { 0 };
@@ -176,7 +187,10 @@ impl ServerSession {
     /// application or a mechanism.
     pub fn set_password(&self, user: &[u8], change: &PasswordChange<'_>) -> Result<()> {
         self.common.clear_error();
-        self.record(self.checked_change(user, change))
+        self.record(match self.server.naming {
+            Naming::Qualified => self.checked_change(user, change),
+            Naming::Classic => self.checked_classic_change(user, change),
+        })
     }
 
     fn checked_change(&self, user: &[u8], change: &PasswordChange<'_>) -> Result<()> {

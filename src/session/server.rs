@@ -11,7 +11,7 @@ use crate::config::{Layered, Options};
 use crate::ctx::{ServerCx, ServerWorld, World};
 use crate::error::{Code, Error, Result};
 use crate::hooks::{Authorize, NoHooks, ServerHooks};
-use crate::identity::{CanonCx, CanonFlags, CanonUser, Identity, Internal, check_length};
+use crate::identity::{CanonCx, CanonFlags, CanonUser, Identity, Internal, Naming, check_length, qualify};
 use crate::log::Level;
 use crate::mech::{Facts, Mechanism, Outcome, ServerMech, Side, Step};
 use crate::policy::{Features, Refusal, SecurityProps, SessionFlags, Ssf, explain};
@@ -103,7 +103,8 @@ pub struct ServerSession {
 impl ServerSession {
     pub(crate) fn new(server: Arc<Server>, params: ServerParams, fqdn: String) -> Self {
         let options = Layered { first: params.hooks.options(), then: server.options.as_ref() };
-        let level = Level::from_number(crate::config::integer(&options, "log_level").unwrap_or(1));
+        let level =
+            Level::from_number(crate::config::integer(&options, "log_level").unwrap_or(server.default_log_level()));
         let mechanisms = server.registry.select(options.get(None, "mech_list").as_deref());
         let common = Common::new(params.service, params.flags, level, mechanisms);
         ServerSession {
@@ -144,6 +145,13 @@ impl ServerSession {
         }
         *self.realm.borrow_mut() = Some(realm.to_owned());
         Ok(())
+    }
+
+    /// The realm of the user whose credentials are used, once known; only where it is told apart from the name
+    /// ([`Naming::Classic`]).
+    #[must_use]
+    pub fn user_realm(&self) -> Option<Vec<u8>> {
+        self.common.identity.borrow().realm.clone()
     }
 
     /// The application's name.
@@ -280,6 +288,7 @@ impl ServerSession {
             options: &self.options(),
             host: self.host(),
         })?;
+        self.secrets_can_be_had(mechanism)?;
         if self.common.flags.contains(SessionFlags::NEED_PROXY) && !features.contains(Features::PROXY) {
             return Err(Refusal::NoProxy);
         }
@@ -410,7 +419,7 @@ impl ServerSession {
     }
 
     pub(crate) fn authorize(&self) -> Result<()> {
-        let Identity { user: Some(user), authid: Some(authid) } = self.common.identity.borrow().clone() else {
+        let Identity { user: Some(user), authid: Some(authid), .. } = self.common.identity.borrow().clone() else {
             return Err(Error::protocol("mech did not call canon_user for both authzid and authid"));
         };
         let realm = self.realm();
@@ -441,6 +450,7 @@ impl ServerSession {
             service: &self.common.service,
             fqdn: &self.fqdn,
             realm,
+            user_realm: None,
             options,
             log: self.hooks.log().unwrap_or(self.server.log.as_ref()),
             host: self.host(),
@@ -464,10 +474,11 @@ impl ServerSession {
         Ok(canonical)
     }
 
-    fn look_up(&self, name: &[u8], flags: CanonFlags) -> Result<()> {
+    /// Asks the stores for the requested properties of a user, of this realm where the name does not tell it.
+    pub(super) fn look_up(&self, name: &[u8], user_realm: Option<&[u8]>, flags: CanonFlags) -> Result<()> {
         let options = self.options();
         let realm = self.realm();
-        let cx = self.store_cx(&options, realm.as_deref());
+        let cx = StoreCx { user_realm, ..self.store_cx(&options, realm.as_deref()) };
         let ask = |flags| store::lookup(&self.server.stores, &cx, name, flags, &self.props);
         // Both rounds are made in any case: a store may keep what it is asked for. A store that failed decides before one
         // that does not know the user; of a user who is both, the first round tells whether there is such a user.
@@ -495,8 +506,7 @@ impl World for ServerSession {
     common_world!();
 
     fn canonicalize(&self, name: &[u8], flags: CanonFlags) -> Result<()> {
-        let canonical = self.take_canonical(name, flags)?;
-        self.look_up(&canonical, flags)
+        self.canonicalize_in(None, name, flags)
     }
 
     fn binding(&self, name: Option<&str>) -> Option<ChannelBinding> {
@@ -514,6 +524,29 @@ impl ServerWorld for ServerSession {
 
     fn realm(&self) -> Option<String> {
         self.realm.borrow().clone()
+    }
+
+    fn naming(&self) -> Naming {
+        self.server.naming
+    }
+
+    fn split_name(&self, name: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
+        match self.server.naming {
+            Naming::Qualified => (name.to_vec(), None),
+            Naming::Classic => {
+                let account = self.account(name);
+                (account.user, Some(account.realm))
+            }
+        }
+    }
+
+    fn canonicalize_in(&self, realm: Option<&[u8]>, name: &[u8], flags: CanonFlags) -> Result<()> {
+        if self.server.naming == Naming::Classic {
+            return self.identify_classic(realm, name, flags);
+        }
+        let own = self.realm().unwrap_or_else(|| self.fqdn.clone());
+        let canonical = self.take_canonical(&qualify(name, realm, own.as_bytes()), flags)?;
+        self.look_up(&canonical, None, flags)
     }
 
     fn plus_requested(&self) -> bool {

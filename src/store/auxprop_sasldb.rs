@@ -5,20 +5,58 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::lmdb::LmdbOptions;
-use super::sasldb::SasldbFile;
+use super::sasldb::{Edit, IDENTIFYING, SasldbFile};
 use super::{AuxProp, Change, LookupFlags, StoreCx};
 use crate::config::{Options, integer};
 use crate::error::{Code, Error, Result};
-use crate::identity::split_realm;
 use crate::log::Level;
 use crate::props::Props;
+use crate::secret::Secret;
 
 /// Where the database is unless the option `sasldb_path` says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/sasldb2";
+/// Where that of Cyrus SASL 1.5 is.
+pub const CLASSIC_PATH: &str = "/etc/sasldb";
+
+/// How the database names what it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Layout {
+    /// By property.
+    #[default]
+    Properties,
+    /// As Cyrus SASL 1.5 does: the secret of a mechanism's own is named after the mechanism. That there are secrets of
+    /// CRAM-MD5 and DIGEST-MD5 at all is told by an entry for no user and no realm, whose value is their version.
+    Mechanisms,
+}
+
+/// What the properties of mechanisms' own secrets begin with.
+const OWN_SECRET: &str = "cmusaslsecret";
+/// The mechanisms that are served only with an entry that says so.
+const MARKED: &[&str] = &["CRAM-MD5", "DIGEST-MD5"];
+/// The version of their secrets.
+const MARKER: [u8; 4] = 3_u32.to_be_bytes();
+
+impl Layout {
+    /// What the database calls a property.
+    fn name_of(self, property: &str) -> &str {
+        match self {
+            Layout::Properties => property,
+            Layout::Mechanisms => property.strip_prefix(OWN_SECRET).unwrap_or(property),
+        }
+    }
+
+    fn default_path(self) -> &'static str {
+        match self {
+            Layout::Properties => DEFAULT_PATH,
+            Layout::Mechanisms => CLASSIC_PATH,
+        }
+    }
+}
 
 /// The store. Each file that sessions name is opened once and kept.
 #[derive(Debug, Default)]
 pub struct Sasldb {
+    layout: Layout,
     files: Mutex<HashMap<PathBuf, Arc<SasldbFile>>>,
 }
 
@@ -29,8 +67,21 @@ impl Sasldb {
         Self::default()
     }
 
+    /// The store of an application made for Cyrus SASL 1.5: [`CLASSIC_PATH`], unless the option says otherwise, has the secrets of
+    /// PLAIN, CRAM-MD5 and DIGEST-MD5 by the names of the mechanisms.
+    #[must_use]
+    pub fn classic() -> Self {
+        Sasldb { layout: Layout::Mechanisms, ..Self::default() }
+    }
+
+    /// Where the database is, as the options say.
+    #[must_use]
+    pub fn path(&self, options: &dyn Options) -> PathBuf {
+        PathBuf::from(options.get(None, "sasldb_path").unwrap_or(self.layout.default_path().into()).as_ref())
+    }
+
     fn file(&self, options: &dyn Options) -> Arc<SasldbFile> {
-        let path = PathBuf::from(options.get(None, "sasldb_path").unwrap_or(DEFAULT_PATH.into()).as_ref());
+        let path = self.path(options);
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let open = files.entry(path).or_insert_with_key(|path| {
             let limits = LmdbOptions {
@@ -41,11 +92,6 @@ impl Sasldb {
         });
         Arc::clone(open)
     }
-}
-
-/// The user and the realm under which the database has a canonical name.
-fn key<'a>(cx: &'a StoreCx<'_>, name: &'a [u8]) -> (&'a [u8], &'a [u8]) {
-    split_realm(name, cx.realm.unwrap_or(cx.fqdn).as_bytes())
 }
 
 fn logged<T>(cx: &StoreCx<'_>, result: Result<T>) -> Result<T> {
@@ -66,12 +112,12 @@ impl AuxProp for Sasldb {
         if wanted.is_empty() && flags.is_authzid() {
             return Ok(());
         }
-        let (name, realm) = key(cx, user);
+        let (name, realm) = cx.account(user);
         let file = self.file(cx.options);
         if name.contains(&0) || realm.contains(&0) {
             return Err(Error::new(Code::NoUser, "a user name with a NUL in it"));
         }
-        let names: Vec<&str> = wanted.iter().map(|(_, name)| name.as_str()).collect();
+        let names: Vec<&str> = wanted.iter().map(|(_, name)| self.layout.name_of(name)).collect();
         let values = logged(cx, file.lookup_many(name, realm, &names))?;
         let mut found = false;
         for ((requested, _), value) in wanted.iter().zip(values) {
@@ -80,10 +126,32 @@ impl AuxProp for Sasldb {
                 found = true;
             }
         }
-        if found || flags.is_authzid() || logged(cx, file.user_exists(name, realm))? {
+        let identifying: Vec<&str> = IDENTIFYING.iter().map(|property| self.layout.name_of(property)).collect();
+        if found || flags.is_authzid() || logged(cx, file.has_any(name, realm, &identifying))? {
             return Ok(());
         }
         Err(Error::new(Code::NoUser, format!("no such user in {}", file.path().display())))
+    }
+
+    fn serves(&self, cx: &StoreCx<'_>, mechanism: &str) -> Result<()> {
+        if self.layout == Layout::Properties || !MARKED.contains(&mechanism) {
+            return Ok(());
+        }
+        let file = self.file(cx.options);
+        let version = file.get([], [], mechanism)?;
+        match version.as_ref().map(Secret::expose) {
+            Some(version) if version == MARKER => Ok(()),
+            Some(version) => {
+                let number = version.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+                let path = file.path().display();
+                let what = format!("incompatible version ({number}). My version (3)");
+                Err(Error::fail(format!("{path}: {mechanism} secrets database has {what}")))
+            }
+            None => {
+                let path = file.path().display();
+                Err(Error::new(Code::NoUser, format!("{path} has no secrets for {mechanism}; saslpasswd makes some")))
+            }
+        }
     }
 
     fn can_store(&self, cx: &StoreCx<'_>) -> Result<()> {
@@ -91,19 +159,19 @@ impl AuxProp for Sasldb {
     }
 
     fn store(&self, cx: &StoreCx<'_>, user: &[u8], changes: &[Change<'_>]) -> Result<()> {
-        let (name, realm) = key(cx, user);
-        let file = self.file(cx.options);
+        let (user, realm) = cx.account(user);
+        let mut edits = Vec::new();
         // A name with a `*` was requested for a look-up; the database knows users by one name only.
         for change in changes.iter().filter(|change| !change.name.starts_with('*')) {
-            logged(
-                cx,
-                match change.values.first() {
-                    Some(value) => file.put(name, realm, change.name, value.expose()),
-                    None => file.delete(name, realm, change.name).map(drop),
-                },
-            )?;
+            let property = self.layout.name_of(change.name).as_bytes();
+            let value = change.values.first().map(Secret::expose);
+            edits.push(Edit { user, realm, property, value });
+            let marked = MARKED.iter().any(|mechanism| mechanism.as_bytes() == property);
+            if self.layout == Layout::Mechanisms && marked && value.is_some() {
+                edits.push(Edit { user: b"", realm: b"", property, value: Some(&MARKER) });
+            }
         }
-        Ok(())
+        if edits.is_empty() { Ok(()) } else { logged(cx, self.file(cx.options).apply(&edits)) }
     }
 }
 
@@ -113,7 +181,6 @@ mod tests {
 
     use super::*;
     use crate::log::NoLog;
-    use crate::secret::Secret;
 
     #[test]
     fn a_star_is_no_part_of_a_name() {
@@ -121,7 +188,15 @@ mod tests {
         fs::create_dir_all(&directory).unwrap();
         let path = directory.join("db");
         let options = [("sasldb_path", path.to_str().unwrap())];
-        let cx = StoreCx { service: "x", fqdn: "h.example", realm: None, options: &options, log: &NoLog, host: &() };
+        let cx = StoreCx {
+            service: "x",
+            fqdn: "h.example",
+            realm: None,
+            user_realm: None,
+            options: &options,
+            log: &NoLog,
+            host: &(),
+        };
         let store = Sasldb::new();
         let values = [Secret::from("value")];
         let set = |name| [Change { name, values: &values }];

@@ -4,6 +4,7 @@ use std::any::Any;
 
 use crate::config::Options;
 use crate::error::{Code, Error, Result};
+use crate::identity::split_realm;
 use crate::log::{Level, Log};
 use crate::props::Props;
 use crate::secret::Secret;
@@ -22,12 +23,25 @@ pub struct StoreCx<'a> {
     pub fqdn: &'a str,
     /// The session's realm.
     pub realm: Option<&'a str>,
+    /// The realm of the user who is asked about, where the name does not tell it ([`crate::identity::Naming::Classic`]).
+    pub user_realm: Option<&'a [u8]>,
     /// The session's options.
     pub options: &'a dyn Options,
     /// The session's log.
     pub log: &'a dyn Log,
     /// The session's hooks, for a store that belongs to the same application.
     pub host: &'a dyn Any,
+}
+
+impl<'a> StoreCx<'a> {
+    /// The user and the realm of a canonical name.
+    #[must_use]
+    pub fn account(&'a self, name: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+        match self.user_realm {
+            Some(realm) => (name, realm),
+            None => split_realm(name, self.realm.unwrap_or(self.fqdn).as_bytes()),
+        }
+    }
 }
 
 /// How properties are looked up. The bits are those of the C interface.
@@ -93,6 +107,14 @@ pub trait AuxProp: Any + Send + Sync {
     /// # Errors
     /// [`Code::NoUser`] when there is no such user; any other stops the authentication.
     fn lookup(&self, cx: &StoreCx<'_>, user: &[u8], flags: LookupFlags, props: &Props) -> Result<()>;
+
+    /// Whether users can have secrets of this mechanism's own here.
+    ///
+    /// # Errors
+    /// Why not: the mechanism is then not offered where only such secrets are kept.
+    fn serves(&self, _cx: &StoreCx<'_>, _mechanism: &str) -> Result<()> {
+        Ok(())
+    }
 
     /// Whether [`store`](Self::store) can work at all, as far as can be told without a user.
     ///
@@ -170,6 +192,21 @@ fn combine(so_far: Result<()>, next: Result<()>) -> Result<()> {
         Err(_) => 4,
     };
     if rank(&next) >= rank(&so_far) { next } else { so_far }
+}
+
+/// Whether a selected store can have secrets of this mechanism's own.
+///
+/// # Errors
+/// That of the last store; [`Code::NoMech`] when there is none.
+pub fn serves<S: AsRef<dyn AuxProp>>(stores: &[S], cx: &StoreCx<'_>, mechanism: &str) -> Result<()> {
+    let mut last = Error::from(Code::NoMech);
+    for store in select(stores, cx.options)? {
+        match store.serves(cx, mechanism) {
+            Ok(()) => return Ok(()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// Changes properties of a user in every selected store.

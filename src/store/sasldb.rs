@@ -53,6 +53,19 @@ pub struct Entry {
     pub property: Vec<u8>,
 }
 
+/// A change to an entry.
+#[derive(Clone, Copy)]
+pub struct Edit<'a> {
+    /// The user, without the realm.
+    pub user: &'a [u8],
+    /// The realm.
+    pub realm: &'a [u8],
+    /// The property.
+    pub property: &'a [u8],
+    /// Its new value; none removes it.
+    pub value: Option<&'a [u8]>,
+}
+
 /// A password database at a path. It may be shared between threads, and is kept open between calls.
 #[derive(Debug)]
 pub struct SasldbFile {
@@ -139,9 +152,16 @@ impl SasldbFile {
     /// # Errors
     /// As [`SasldbFile::get`].
     pub fn user_exists(&self, user: impl AsRef<[u8]>, realm: impl AsRef<[u8]>) -> Result<bool> {
-        let (user, realm) = (user.as_ref(), realm.as_ref());
+        self.has_any(user.as_ref(), realm.as_ref(), IDENTIFYING)
+    }
+
+    /// Whether a user has any of these properties.
+    ///
+    /// # Errors
+    /// As [`SasldbFile::get`].
+    pub fn has_any(&self, user: &[u8], realm: &[u8], properties: &[&str]) -> Result<bool> {
         // Almost everyone has the first, and need not wait for the rest to be looked for.
-        let (first, rest) = IDENTIFYING.split_at(1);
+        let (first, rest) = properties.split_at(properties.len().min(1));
         for properties in [first, rest] {
             if self.lookup_many(user, realm, properties)?.iter().any(Option::is_some) {
                 return Ok(true);
@@ -175,20 +195,8 @@ impl SasldbFile {
         property: impl AsRef<[u8]>,
         value: &[u8],
     ) -> Result<()> {
-        let key = key(user.as_ref(), realm.as_ref(), property.as_ref())?;
-        if value.len() > MAX_VALUE {
-            let path = self.path.display();
-            let what = format!("{path}: a value of {} bytes is longer than {MAX_VALUE}", value.len());
-            return Err(Error::new(Code::BufOver, what));
-        }
-        match self.writable()? {
-            Backend::Bdb(_) => Err(self.read_only()),
-            Backend::Lmdb(_) if key.len() > lmdb::MAX_KEY => {
-                let what = format!("user, realm and property are longer than {} bytes together", lmdb::MAX_KEY - 2);
-                Err(Error::param(what))
-            }
-            Backend::Lmdb(file) => file.put(&key, value),
-        }
+        let (user, realm, property) = (user.as_ref(), realm.as_ref(), property.as_ref());
+        self.apply(&[Edit { user, realm, property, value: Some(value) }])
     }
 
     /// Removes a property of a user; false if there was none.
@@ -200,6 +208,38 @@ impl SasldbFile {
         match self.writable()? {
             Backend::Bdb(_) => Err(self.read_only()),
             Backend::Lmdb(file) => file.delete(&key),
+        }
+    }
+
+    /// Makes several changes, all or none of them. Removing what is not there is no error.
+    ///
+    /// # Errors
+    /// As [`SasldbFile::put`].
+    pub fn apply(&self, edits: &[Edit<'_>]) -> Result<()> {
+        let edits = edits
+            .iter()
+            .map(|edit| Ok((self.checked_key(edit)?, edit.value)))
+            .collect::<Result<Vec<(Vec<u8>, Option<&[u8]>)>>>()?;
+        match self.writable()? {
+            Backend::Bdb(_) => Err(self.read_only()),
+            Backend::Lmdb(file) => file.apply(&edits),
+        }
+    }
+
+    /// The key of a change that can be made.
+    fn checked_key(&self, edit: &Edit<'_>) -> Result<Vec<u8>> {
+        let key = key(edit.user, edit.realm, edit.property)?;
+        match edit.value {
+            Some(value) if value.len() > MAX_VALUE => {
+                let path = self.path.display();
+                let what = format!("{path}: a value of {} bytes is longer than {MAX_VALUE}", value.len());
+                Err(Error::new(Code::BufOver, what))
+            }
+            Some(_) if key.len() > lmdb::MAX_KEY => {
+                let what = format!("user, realm and property are longer than {} bytes together", lmdb::MAX_KEY - 2);
+                Err(Error::param(what))
+            }
+            _ => Ok(key),
         }
     }
 
@@ -226,7 +266,6 @@ impl SasldbFile {
         }
     }
 
-    /// The back end for writing; a file that is missing is to be LMDB.
     /// Whether the file is of a format that is written. Whether the system allows it is seen only by writing.
     ///
     /// # Errors
@@ -238,6 +277,7 @@ impl SasldbFile {
         }
     }
 
+    /// The back end for writing; a file that is missing is to be LMDB.
     fn writable(&self) -> Result<Backend> {
         let backend = match self.detect_backend()? {
             Some(backend) => backend,

@@ -1,14 +1,14 @@
 //! `pwcheck_method: auxprop`: the password in the stores.
 
-use subtle::{Choice, ConstantTimeEq as _};
+use subtle::Choice;
 
 use super::{Attempt, PasswordVerifier};
-use crate::crypto::{MD5_LEN, md5};
+use crate::crypto::salted_md5_matches;
 use crate::error::{Code, Error, Result};
 use crate::secret::Secret;
 
 const PASSWORD: &str = "*userPassword";
-/// What programs of old kept for PLAIN: a salt of 16 bytes, a NUL, and MD5(salt, "sasldb", password).
+/// What programs of old kept for PLAIN ([`salted_md5_matches`]).
 const OLD_SECRET: &str = "*cmusaslsecretPLAIN";
 const NO_SECRET: &str = "no secret in database";
 
@@ -29,7 +29,7 @@ impl PasswordVerifier for Auxprop {
             (Some(stored), _) => {
                 stored.matches(password.expose()) & Choice::from(u8::from(!stored.expose().is_empty()))
             }
-            (None, Some(stored)) => matches_old(&stored, password),
+            (None, Some(stored)) => salted_md5_matches(stored.expose(), password.expose()),
             (None, None) => return Err(Error::new(Code::NoUser, NO_SECRET)),
         };
         if bool::from(right) {
@@ -49,15 +49,3 @@ impl PasswordVerifier for Auxprop {
         false
     }
 }
-
-/// Whether an old secret is that of a password; a secret of another form is nobody's.
-fn matches_old(stored: &Secret, password: &Secret) -> Choice {
-    match stored.expose().split_at_checked(SALT) {
-        Some((salt, [0, digest @ ..])) if digest.len() == MD5_LEN => {
-            md5(&[salt, b"sasldb", password.expose()])[..].ct_eq(digest)
-        }
-        _ => Choice::from(0),
-    }
-}
-
-const SALT: usize = 16;

@@ -11,6 +11,7 @@ use crate::secret::Secret;
 pub mod authdaemond;
 pub mod auxprop;
 pub mod saslauthd;
+pub mod sasldb;
 mod socket;
 
 /// The stores of the session, as a verifier sees them.

@@ -4,7 +4,9 @@
 pub mod arg;
 pub mod boundary;
 pub mod callbacks;
+pub mod calls;
 pub mod fmt;
 pub mod hooks;
 pub mod propview;
 pub mod slots;
+pub mod tools;

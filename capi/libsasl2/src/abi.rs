@@ -15,18 +15,10 @@ pub const CONTINUE: c_int = 1;
 pub mod cb {
     use std::ffi::c_ulong;
 
-    pub const GETOPT: c_ulong = 1;
-    pub const LOG: c_ulong = 2;
-    pub const GETPATH: c_ulong = 3;
-    pub const VERIFYFILE: c_ulong = 4;
+    pub use oxisasl_capi_common::calls::cb::*;
+
     pub const GETCONFPATH: c_ulong = 5;
-    pub const USER: c_ulong = 0x4001;
-    pub const AUTHNAME: c_ulong = 0x4002;
-    pub const PASS: c_ulong = 0x4004;
-    pub const ECHOPROMPT: c_ulong = 0x4005;
-    pub const NOECHOPROMPT: c_ulong = 0x4006;
     pub const GETREALM: c_ulong = 0x4008;
-    pub const PROXY_POLICY: c_ulong = 0x8001;
     pub const SERVER_USERDB_CHECKPASS: c_ulong = 0x8005;
     pub const SERVER_USERDB_SETPASS: c_ulong = 0x8006;
     pub const CANON_USER: c_ulong = 0x8007;
@@ -61,13 +53,6 @@ pub mod prop {
     pub const SSF_EXTERNAL: c_int = 100;
     pub const SEC_PROPS: c_int = 101;
     pub const AUTH_EXTERNAL: c_int = 102;
-}
-
-/// `sasl_secret_t`: a length and so many bytes.
-#[repr(C)]
-pub struct RawSecret {
-    pub len: c_ulong,
-    pub data: [u8; 1],
 }
 
 /// `sasl_interact_t`.
@@ -122,23 +107,6 @@ pub struct IoVec {
     pub len: usize,
 }
 
-pub type GetOpt =
-    unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char, *mut *const c_char, *mut c_uint) -> c_int;
-pub type LogFn = unsafe extern "C" fn(*mut c_void, c_int, *const c_char) -> c_int;
-pub type GetPath = unsafe extern "C" fn(*mut c_void, *mut *const c_char) -> c_int;
-pub type VerifyFile = unsafe extern "C" fn(*mut c_void, *const c_char, c_int) -> c_int;
-pub type Simple = unsafe extern "C" fn(*mut c_void, c_int, *mut *const c_char, *mut c_uint) -> c_int;
-pub type Pass = unsafe extern "C" fn(*mut Conn, *mut c_void, c_int, *mut *mut RawSecret) -> c_int;
-pub type ChalPrompt = unsafe extern "C" fn(
-    *mut c_void,
-    c_int,
-    *const c_char,
-    *const c_char,
-    *const c_char,
-    *mut *const c_char,
-    *mut c_uint,
-) -> c_int;
-pub type GetRealm = unsafe extern "C" fn(*mut c_void, c_int, *const *const c_char, *mut *const c_char) -> c_int;
 pub type ProxyPolicy = unsafe extern "C" fn(
     *mut Conn,
     *mut c_void,
@@ -169,7 +137,6 @@ pub type ServerBindingFn = unsafe extern "C" fn(*mut Conn, *mut c_void, *const c
 
 const _: () = {
     assert!(size_of::<Callback>() == 24);
-    assert!(size_of::<RawSecret>() == 16);
     assert!(size_of::<Interact>() == 48);
     assert!(size_of::<RawSecurityProps>() == 32);
     assert!(size_of::<RawChannelBinding>() == 32);

@@ -1,197 +1,27 @@
-//! Calls of the application's callbacks: the only place where their real types are put on them.
+//! Calls of the application's callbacks that are particular to this interface; those of both are in `capi/common`.
 
-use std::borrow::Cow;
-use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_ulong, c_void};
-use std::mem::transmute;
-use std::ptr::{null, null_mut};
-use std::slice;
+use oxisasl::{Result, Secret};
+use oxisasl_capi_common::callbacks::Found;
+use oxisasl_capi_common::calls as common;
+pub use oxisasl_capi_common::calls::{
+    Ask, CallbackLog, CallbackOptions, Proc, c_string, challenge, find, login_name, option, simple, terminated,
+    verify_file,
+};
 
-use oxisasl::config::Options;
-use oxisasl::log::{Level, Log};
-use oxisasl::{Code, Error, Result, Secret};
-use oxisasl_capi_common::callbacks::{Found, List};
+use crate::abi::cb;
+use crate::conn::Conn;
 
-use crate::abi::{self, OK, cb};
-
-/// A callback without its type.
-pub type Proc = unsafe extern "C" fn() -> c_int;
-
-/// A C string of bytes; what follows a NUL is cut off, as C would.
-pub fn c_string(bytes: &[u8]) -> CString {
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    CString::new(bytes.get(..end).unwrap_or_default()).unwrap_or_default()
-}
-
-/// The first entry with an id: of the connection's list, else of the list that the side was initialised with.
-pub fn find(own: List, global: List, id: c_ulong) -> Option<Found> {
-    own.find(id).or_else(|| global.find(id))
-}
-
-/// The options that `SASL_CB_GETOPT` callbacks of a list give.
-pub struct CallbackOptions(pub List);
-
-impl Options for CallbackOptions {
-    fn get(&self, plugin: Option<&str>, name: &str) -> Option<Cow<'_, str>> {
-        self.0.find(cb::GETOPT)?;
-        let plugin = plugin.map(|plugin| c_string(plugin.as_bytes()));
-        let name = c_string(name.as_bytes());
-        let plugin = plugin.as_ref().map_or(null(), |plugin| plugin.as_ptr());
-        // SAFETY: the strings live during the call, and a length is never wanted. The callback answered with a string, which
-        // stays until the next question.
-        unsafe {
-            let value = option(self.0, plugin, name.as_ptr(), null_mut())?;
-            Some(Cow::Owned(CStr::from_ptr(value).to_string_lossy().into_owned()))
-        }
-    }
-}
-
-/// What the `SASL_CB_GETOPT` callbacks of a list answer: the first that knows the option.
-///
-/// # Safety
-/// `plugin` is NULL or a string, `name` a string; `len` is NULL or writable.
-pub unsafe fn option(
-    list: List,
-    plugin: *const c_char,
-    name: *const c_char,
-    len: *mut c_uint,
-) -> Option<*const c_char> {
-    list.iter().filter(|entry| entry.id == cb::GETOPT).find_map(|entry| {
-        let mut result: *const c_char = null();
-        // SAFETY: the interface gives the callback with this id this type.
-        let getopt = unsafe { transmute::<Proc, abi::GetOpt>(entry.proc?) };
-        // SAFETY: by this function's contract, and the place for the result lives during the call.
-        let status = unsafe { getopt(entry.context, plugin, name, &mut result, len) };
-        (status == OK && !result.is_null()).then_some(result)
-    })
-}
-
-/// A `SASL_CB_LOG` callback. Without a procedure nothing is logged.
-#[derive(Clone, Copy)]
-pub struct CallbackLog {
-    proc: Option<Proc>,
-    context: *mut c_void,
-}
-
-// SAFETY: the interface lets the library call the callback from any thread that uses the connection.
-unsafe impl Send for CallbackLog {}
-// SAFETY: as for `Send`.
-unsafe impl Sync for CallbackLog {}
-
-impl CallbackLog {
-    /// The log of a connection, if the application has one.
-    pub fn find(own: List, global: List) -> Option<Self> {
-        find(own, global, cb::LOG).map(|(proc, context)| CallbackLog { proc, context })
-    }
-
-    /// Passes on a line with the number of its level.
-    pub fn write(&self, level: c_int, line: &str) {
-        let Some(proc) = self.proc else { return };
-        // SAFETY: the interface gives the callback with this id this type.
-        let log = unsafe { transmute::<Proc, abi::LogFn>(proc) };
-        let line = c_string(line.as_bytes());
-        // SAFETY: the line lives during the call.
-        unsafe { log(self.context, level, line.as_ptr()) };
-    }
-}
-
-impl Log for CallbackLog {
-    fn log(&self, level: Level, line: &str) {
-        self.write(level as c_int, line);
-    }
-}
-
-/// What a `SASL_CB_GETPATH` or `SASL_CB_GETCONFPATH` callback answers.
+/// What a `SASL_CB_GETPATH` or `SASL_CB_GETCONFPATH` callback answers; the string stays the application's.
 pub fn path(found: Found) -> Result<Option<String>> {
-    let (Some(proc), context) = found else { return Ok(None) };
-    let mut path: *const c_char = null();
-    // SAFETY: the interface gives both callbacks this type, but for the constness of the result.
-    let getpath = unsafe { transmute::<Proc, abi::GetPath>(proc) };
-    // SAFETY: the place for the result lives during the call.
-    let status = unsafe { getpath(context, &mut path) };
-    if status != OK {
-        return Err(Error::from(Code::from_number(status)));
-    }
-    if path.is_null() {
-        return Ok(None);
-    }
-    // SAFETY: the callback answered OK with a string.
-    Ok(Some(unsafe { CStr::from_ptr(path) }.to_string_lossy().into_owned()))
+    common::path(found, |_| ())
 }
 
-/// What a `SASL_CB_VERIFYFILE` callback says of a file, as its code.
-pub fn verify_file(found: Found, file: &str, kind: c_int) -> c_int {
-    let (Some(proc), context) = found else { return OK };
-    let file = c_string(file.as_bytes());
-    // SAFETY: the interface gives the callback with this id this type.
-    let verify = unsafe { transmute::<Proc, abi::VerifyFile>(proc) };
-    // SAFETY: the name lives during the call.
-    unsafe { verify(context, file.as_ptr(), kind) }
-}
-
-/// What a callback for a user name answers; `None` for NULL.
-pub fn simple(proc: Proc, context: *mut c_void, id: c_ulong) -> Result<Option<Secret>> {
-    let mut result: *const c_char = null();
-    // SAFETY: the interface gives the callbacks for names this type.
-    let simple = unsafe { transmute::<Proc, abi::Simple>(proc) };
-    // SAFETY: the place for the result lives during the call; callbacks accept that no length is wanted.
-    let status = unsafe { simple(context, id as c_int, &mut result, null_mut()) };
-    // SAFETY: the callback answered OK with a string or NULL.
-    answered(status, || (!result.is_null()).then(|| Secret::from(unsafe { CStr::from_ptr(result) }.to_bytes())))
-}
-
-/// What a callback for a password answers; `None` for NULL.
-pub fn pass(proc: Proc, conn: *mut crate::conn::Conn, context: *mut c_void) -> Result<Option<Secret>> {
-    let mut secret: *mut abi::RawSecret = null_mut();
-    // SAFETY: the interface gives the callback with this id this type.
-    let pass = unsafe { transmute::<Proc, abi::Pass>(proc) };
-    // SAFETY: the connection is alive, since this runs for it.
-    let status = unsafe { pass(conn, context, cb::PASS as c_int, &mut secret) };
-    answered(status, || {
-        (!secret.is_null()).then(|| {
-            // SAFETY: the callback answered OK with a secret of this many bytes, which stays the application's.
-            Secret::from(unsafe { slice::from_raw_parts((*secret).data.as_ptr(), (*secret).len as usize) })
-        })
-    })
+/// What a callback for a password answers; the secret stays the application's.
+pub fn pass(callback: Ask, conn: &Conn) -> Result<Option<Secret>> {
+    common::pass(callback, conn, |_| ())
 }
 
 /// What a callback for a realm answers.
-pub fn realm(proc: Proc, context: *mut c_void, offered: &[String]) -> Result<Option<Secret>> {
-    let names: Vec<CString> = offered.iter().map(|name| c_string(name.as_bytes())).collect();
-    let mut list: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
-    list.push(null());
-    let mut result: *const c_char = null();
-    // SAFETY: the interface gives the callback with this id this type.
-    let getrealm = unsafe { transmute::<Proc, abi::GetRealm>(proc) };
-    // SAFETY: list and strings live during the call.
-    let status = unsafe { getrealm(context, cb::GETREALM as c_int, list.as_ptr(), &mut result) };
-    // SAFETY: the callback answered OK with a string or NULL.
-    answered(status, || (!result.is_null()).then(|| Secret::from(unsafe { CStr::from_ptr(result) }.to_bytes())))
-}
-
-/// What a callback for a challenge answers.
-pub fn challenge(
-    proc: Proc,
-    context: *mut c_void,
-    id: c_ulong,
-    prompt: &oxisasl::prompt::Prompt,
-) -> Result<Option<Secret>> {
-    let optional = |text: &Option<String>| text.as_ref().map(|text| c_string(text.as_bytes()));
-    let (label, default) = (optional(&prompt.challenge), optional(&prompt.default));
-    let text = c_string(prompt.text.as_bytes());
-    let raw = |text: &Option<CString>| text.as_ref().map_or(null(), |text| text.as_ptr());
-    let (mut result, mut len): (*const c_char, c_uint) = (null(), 0);
-    // SAFETY: the interface gives the callbacks with these ids this type.
-    let ask = unsafe { transmute::<Proc, abi::ChalPrompt>(proc) };
-    // SAFETY: the strings live during the call.
-    let status = unsafe { ask(context, id as c_int, raw(&label), text.as_ptr(), raw(&default), &mut result, &mut len) };
-    answered(status, || {
-        (!result.is_null()).then(|| {
-            // SAFETY: the callback answered OK with so many bytes.
-            Secret::from(unsafe { slice::from_raw_parts(result.cast::<u8>(), len as usize) })
-        })
-    })
-}
-
-fn answered(status: c_int, take: impl FnOnce() -> Option<Secret>) -> Result<Option<Secret>> {
-    if status == OK { Ok(take()) } else { Err(Error::from(Code::from_number(status))) }
+pub fn realm(callback: Ask, offered: &[String]) -> Result<Option<Secret>> {
+    common::realm(callback, cb::GETREALM, offered)
 }

@@ -18,7 +18,7 @@ use oxisasl_capi_common::callbacks::{Found, List};
 use oxisasl_capi_common::slots::Slots;
 
 use crate::abi::{self, Callback, OK, RawSecurityProps, cb};
-use crate::calls::{self, CallbackLog, CallbackOptions, Proc, c_string};
+use crate::calls::{self, Ask, CallbackLog, CallbackOptions, Proc, c_string, login_name, terminated};
 use crate::host::params::Host;
 use crate::propctx::PropCtx;
 
@@ -390,15 +390,6 @@ impl ClientHooks for Hooks {
     }
 }
 
-/// A password with a NUL behind it, and its length without.
-fn terminated(password: &Secret) -> (Secret, c_uint) {
-    let bytes = password.expose();
-    let mut text = Vec::with_capacity(bytes.len() + 1);
-    text.extend_from_slice(bytes);
-    text.push(0);
-    (Secret::new(text), bytes.len() as c_uint)
-}
-
 /// The id of the callback that answers a question.
 pub fn callback_id(kind: PromptKind) -> c_ulong {
     match kind {
@@ -448,8 +439,8 @@ impl Answers for CallbackAnswers {
     fn answer(&self, prompt: &Prompt) -> Answer {
         let conn = self.conn();
         let id = callback_id(prompt.kind);
-        let (proc, context) = match conn.find(id) {
-            Some((Some(proc), context)) => (proc, context),
+        let callback = match conn.find(id) {
+            Some((Some(proc), context)) => Ask { proc, context },
             Some((None, _)) => return Answer::AskUser,
             None if prompt.kind == PromptKind::AuthName => {
                 let unknown = "the user name is not known: there is no callback for it, and no USER";
@@ -461,10 +452,10 @@ impl Answers for CallbackAnswers {
             None => return Answer::Unsupported,
         };
         let answer = match prompt.kind {
-            PromptKind::Pass => calls::pass(proc, conn.raw(), context),
-            PromptKind::Realm => calls::realm(proc, context, &prompt.realms),
-            PromptKind::EchoPrompt | PromptKind::NoEchoPrompt => calls::challenge(proc, context, id, prompt),
-            _ => calls::simple(proc, context, id),
+            PromptKind::Pass => calls::pass(callback, conn),
+            PromptKind::Realm => calls::realm(callback, &prompt.realms),
+            PromptKind::EchoPrompt | PromptKind::NoEchoPrompt => calls::challenge(callback, id, prompt),
+            _ => calls::simple(callback, id),
         };
         match answer {
             Ok(Some(value)) => Answer::Value(value),
@@ -477,9 +468,4 @@ impl Answers for CallbackAnswers {
     fn supports(&self, kind: PromptKind) -> bool {
         kind == PromptKind::AuthName || self.conn().find(callback_id(kind)).is_some()
     }
-}
-
-/// The name of the user who runs the program, from the environment: what a client without a callback answers.
-pub fn login_name() -> Option<String> {
-    ["USER", "USERNAME"].into_iter().find_map(oxisasl::config::environment)
 }

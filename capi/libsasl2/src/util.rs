@@ -1,23 +1,19 @@
 //! Tools for applications (`saslutil.h`), and the list of all mechanisms.
 
-use std::cell::Cell;
 use std::ffi::{CString, c_char, c_int, c_uint};
 use std::ptr::{null, null_mut};
 use std::slice;
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use oxisasl::{b64, rng, text};
-use oxisasl_capi_common::{arg, export};
+use oxisasl::{b64, text};
+pub use oxisasl_capi_common::tools::Rand;
+use oxisasl_capi_common::{arg, export, tools};
 use zeroize::Zeroize as _;
 
 use crate::abi::{CONTINUE, OK};
 use crate::calls::c_string;
 use crate::conn::Conn;
 use crate::global;
-
-/// Room for the two numbers of a challenge and its punctuation.
-const CHALLENGE: usize = 44;
 
 /// The list that `sasl_global_listmech` gives: strings, and an array of pointers to them that ends with NULL.
 struct MechList {
@@ -29,18 +25,6 @@ struct MechList {
 unsafe impl Send for MechList {}
 
 static LIST: Mutex<Option<MechList>> = Mutex::new(None);
-
-/// `sasl_rand_t`. After `sasl_randseed` its output follows from the seed; otherwise it is the system's.
-pub struct Rand {
-    seeded: Cell<Option<u64>>,
-}
-
-impl Rand {
-    /// One that gives the system's random bytes.
-    pub const fn unseeded() -> Self {
-        Rand { seeded: Cell::new(None) }
-    }
-}
 
 export! {
     /// Every mechanism of both sides, in an array that ends with NULL; NULL before any init. It stays until the next call or
@@ -133,26 +117,8 @@ export! {
             (0, _) | (_, None) => None,
             (_, Some(session)) => Some(session.fqdn()),
         };
-        let needed = CHALLENGE + host.map_or(0, |host| host.len() + 1);
-        let mut random = [0; 8];
-        if buf.is_null() || (maxlen as usize) < needed || rng::fill(&mut random).is_err() {
-            return 0;
-        }
-        let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let random = u64::from_ne_bytes(random);
-        let challenge = match host {
-            Some(host) => format!("<{random}.{time}@{host}>"),
-            None => format!("<{random}.{time}>"),
-        };
-        if challenge.len() >= maxlen as usize {
-            return 0;
-        }
-        // SAFETY: the buffer has room for the challenge and a NUL.
-        unsafe {
-            buf.cast::<u8>().copy_from_nonoverlapping(challenge.as_ptr(), challenge.len());
-            buf.add(challenge.len()).write(0);
-        }
-        challenge.len() as c_int
+        // SAFETY: by this function's contract.
+        unsafe { tools::challenge(host, buf, maxlen) }
     }
 
     /// Whether bytes are UTF-8, as mechanisms see it.
@@ -172,12 +138,8 @@ export! {
     /// # Safety
     /// `pool` is NULL or writable; it gets the source, which is to be freed with `sasl_randfree`.
     pub fn sasl_randcreate(pool: *mut *mut Rand) -> c_int {
-        if pool.is_null() {
-            return oxisasl::Code::BadParam.number();
-        }
         // SAFETY: by this function's contract.
-        unsafe { arg::put(pool, Box::into_raw(Box::new(Rand::unseeded()))) };
-        OK
+        if unsafe { tools::rand_create(pool) } { OK } else { oxisasl::Code::BadParam.number() }
     }
 
     /// Frees a source of random bytes.
@@ -185,15 +147,8 @@ export! {
     /// # Safety
     /// `pool` is NULL, or points to NULL or a source that nothing else uses.
     pub fn sasl_randfree(pool: *mut *mut Rand) -> () {
-        if pool.is_null() {
-            return;
-        }
         // SAFETY: by this function's contract.
-        let rand = unsafe { pool.replace(null_mut()) };
-        if !rand.is_null() {
-            // SAFETY: it came from `Box::into_raw`, and by contract nothing else uses it.
-            drop(unsafe { Box::from_raw(rand) });
-        }
+        unsafe { tools::rand_free(pool) };
     }
 
     /// Makes the output follow from a seed. For tests: it is not random any more.
@@ -202,12 +157,7 @@ export! {
     /// `rand` is NULL or a source; `seed` is NULL or has `len` bytes.
     pub fn sasl_randseed(rand: *mut Rand, seed: *const c_char, len: c_uint) -> () {
         // SAFETY: by this function's contract.
-        if let (Some(rand), Ok(Some(seed))) = unsafe { (rand.as_ref(), arg::bytes(seed, len, "seed")) } {
-            let state = seed.iter().fold(0xcbf2_9ce4_8422_2325_u64, |state, byte| {
-                (state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-            });
-            rand.seeded.set(Some(state));
-        }
+        unsafe { tools::rand_seed(rand, seed, len) };
     }
 
     /// Fills a buffer with random bytes.
@@ -216,26 +166,7 @@ export! {
     /// `rand` is NULL or a source; `buffer` is NULL or has room for `len` bytes.
     pub fn sasl_rand(rand: *mut Rand, buffer: *mut c_char, len: c_uint) -> () {
         // SAFETY: by this function's contract.
-        let rand = unsafe { rand.as_ref() };
-        if buffer.is_null() || len == 0 {
-            return;
-        }
-        // SAFETY: by this function's contract.
-        let room = unsafe { slice::from_raw_parts_mut(buffer.cast::<u8>(), len as usize) };
-        match rand.and_then(|rand| rand.seeded.get().map(|state| (rand, state))) {
-            Some((rand, state)) => {
-                let mut state = state;
-                for byte in room {
-                    // SplitMix64: enough for tests, and nothing else is seeded.
-                    state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                    let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                    *byte = (mixed >> 32) as u8;
-                }
-                rand.seeded.set(Some(state));
-            }
-            // There is no way to report a failure; a panic here becomes a log line, and the buffer keeps what it had.
-            None => rng::fill(room).unwrap_or_else(|error| panic!("{error}")),
-        }
+        unsafe { tools::rand_fill(rand, buffer, len) };
     }
 
     /// Adds randomness to a source. The system's needs none, and one that was seeded is to stay as it was.

@@ -15,7 +15,7 @@ use oxisasl_capi_common::{arg, boundary, hooks};
 
 use crate::abi::{OK, cb};
 use crate::calls::{self, Proc, c_string};
-use crate::conn::{self, Conn};
+use crate::conn::Conn;
 use crate::util::Rand;
 use crate::{global, md5, props, server, util};
 
@@ -302,7 +302,7 @@ unsafe extern "C" fn default_config_path(_: *mut c_void, path: *mut *const c_cha
 
 unsafe extern "C" fn default_name(_: *mut c_void, _: c_int, name: *mut *const c_char, len: *mut c_uint) -> c_int {
     boundary::guard("authname", || {
-        let Some(user) = conn::login_name() else { return Code::Fail.number() };
+        let Some(user) = calls::login_name() else { return Code::Fail.number() };
         // SAFETY: the places are NULL or writable.
         unsafe {
             arg::put(name, keep(&user));

@@ -146,15 +146,18 @@ impl Challenge {
         Ok(challenge)
     }
 
-    /// Writes one.
+    /// Writes one. An empty realm is none to offer.
     pub fn write(offer: &Offer, nonce: &str, realm: &[u8], stale: bool, maxbuf: u32) -> Vec<u8> {
         let ciphers: Vec<_> = offer.ciphers().map(Cipher::name).collect();
         let mut qops = Vec::new();
         qops.extend(offer.takes(Protection::None).then_some("auth"));
         qops.extend(offer.takes(Protection::Integrity).then_some("auth-int"));
         qops.extend((!ciphers.is_empty()).then_some("auth-conf"));
-        let mut out = format!("nonce=\"{nonce}\",realm=").into_bytes();
-        quote(realm, &mut out);
+        let mut out = format!("nonce=\"{nonce}\"").into_bytes();
+        if !realm.is_empty() {
+            out.extend(b",realm=");
+            quote(realm, &mut out);
+        }
         let mut tail = format!(",qop=\"{}\"", qops.join(","));
         if !ciphers.is_empty() {
             let _ = write!(tail, ",cipher=\"{}\"", ciphers.join(","));

@@ -1,6 +1,5 @@
 //! The server (RFC 2831 sections 2.1 and 2.2).
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use subtle::{Choice, ConstantTimeEq};
@@ -13,7 +12,7 @@ use super::{DEFAULT_MAXBUF, MAX_MAXBUF, MAX_RESPONSE, NONCE_BYTES, Offer, Protec
 use crate::crypto::MD5_LEN;
 use crate::ctx::{Authenticated, ServerCx};
 use crate::error::{Code, Error, Result};
-use crate::identity::CanonFlags;
+use crate::identity::{CanonFlags, Naming};
 use crate::layer::SecurityLayer;
 use crate::log::Level;
 use crate::mech::{Outcome, ServerMech, Side, Step};
@@ -31,7 +30,6 @@ pub struct Server {
 /// What a challenge said.
 struct Sent {
     nonce: String,
-    realm: Vec<u8>,
     offer: Offer,
 }
 
@@ -61,6 +59,8 @@ impl Server {
             return Err(Error::protocol("DIGEST-MD5 initial response too long"));
         }
         let realm = match cx.realm() {
+            // Names have their realm in them: none is offered, and a client names whichever is its own.
+            Some(realm) if realm.is_empty() && cx.naming() == Naming::Classic => Vec::new(),
             Some(realm) if realm.is_empty() => return Err(Error::param("user_realm is an empty string!")),
             Some(realm) => realm.into_bytes(),
             None => cx.fqdn().as_bytes().to_vec(),
@@ -74,7 +74,7 @@ impl Server {
         }
         let mut stale = false;
         if !input.is_empty() && lifetime(cx).is_some() {
-            match again(cx, &offer, &realm, input) {
+            match again(cx, &offer, input) {
                 Ok(Some(step)) => return Ok(step),
                 Ok(None) => stale = true,
                 // RFC 2831 section 2.2.2: a wrong one gets a challenge like anybody else.
@@ -83,7 +83,7 @@ impl Server {
         }
         let nonce = cx.nonce(NONCE_BYTES)?;
         let challenge = Challenge::write(&offer, &nonce, &realm, stale, cx.security().max_buf);
-        self.challenge = Some(Sent { nonce, realm, offer });
+        self.challenge = Some(Sent { nonce, offer });
         Ok(Step::Continue(challenge))
     }
 }
@@ -97,13 +97,13 @@ fn lifetime(cx: &ServerCx<'_>) -> Option<Duration> {
 }
 
 /// A client that comes again. `None` when the nonce is not known any more, or is not used in turn.
-fn again(cx: &ServerCx<'_>, offer: &Offer, realm: &[u8], input: &[u8]) -> Result<Option<Step>> {
+fn again(cx: &ServerCx<'_>, offer: &Offer, input: &[u8]) -> Result<Option<Step>> {
     let response = Response::parse(input)?;
     let holder = holder(&response);
     if !reauth::knows(holder) {
         return Ok(None);
     }
-    let verified = verify(cx, offer, realm, &response)?;
+    let verified = verify(cx, offer, &response)?;
     if !reauth::advance(holder, response.nc, &response.cnonce, verified.layer.is_some()) {
         return Ok(None);
     }
@@ -119,7 +119,7 @@ fn finish(cx: &ServerCx<'_>, sent: &Sent, input: &[u8]) -> Result<Step> {
     if response.nc != 1 {
         return Err(Error::bad_auth("incorrect nonce-count: the first response to a challenge has 1"));
     }
-    let verified = verify(cx, &sent.offer, &sent.realm, &response)?;
+    let verified = verify(cx, &sent.offer, &response)?;
     if let Some(lifetime) = lifetime(cx) {
         reauth::remember(holder(&response), &response.cnonce, lifetime);
     }
@@ -158,13 +158,13 @@ fn uri_parts(uri: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Checks a response, whose nonce and count are already known to be right.
-fn verify(cx: &ServerCx<'_>, offer: &Offer, realm: &[u8], response: &Response<'_>) -> Result<Verified> {
+fn verify(cx: &ServerCx<'_>, offer: &Offer, response: &Response<'_>) -> Result<Verified> {
     if !uri_parts(&response.uri).is_some_and(|(service, _)| service.eq_ignore_ascii_case(cx.service().as_bytes())) {
         return Err(Error::bad_auth("bad digest-uri: doesn't match service"));
     }
     let protection = response.protection(offer)?;
     let keys = Keys { response, protection };
-    let (candidates, otherwise) = candidates(cx, &keys, realm).inspect_err(|_| {
+    let (candidates, otherwise) = candidates(cx, &keys).inspect_err(|_| {
         // As much work as for a user who exists.
         let _ = keys.check(keys.of_password(b"no such user"));
     })?;
@@ -178,8 +178,8 @@ fn verify(cx: &ServerCx<'_>, offer: &Offer, realm: &[u8], response: &Response<'_
 }
 
 /// What the user key may be, and what is said when it is not.
-fn candidates(cx: &ServerCx<'_>, keys: &Keys<'_>, realm: &[u8]) -> Result<(Vec<Key>, &'static str)> {
-    match look_up(cx, keys.response, realm)? {
+fn candidates(cx: &ServerCx<'_>, keys: &Keys<'_>) -> Result<(Vec<Key>, &'static str)> {
+    match look_up(cx, keys.response)? {
         (Some(password), _) if password.expose().is_empty() => Err(Error::fail("empty secret")),
         (Some(password), _) => {
             let text = "client response doesn't match what we generated (tried bogus)";
@@ -193,27 +193,19 @@ fn candidates(cx: &ServerCx<'_>, keys: &Keys<'_>, realm: &[u8]) -> Result<(Vec<K
     }
 }
 
-/// Identifies the user and looks up the password and the stored secret, which do not stay with the connection.
-fn look_up(cx: &ServerCx<'_>, response: &Response<'_>, realm: &[u8]) -> Result<(Option<Secret>, Option<Secret>)> {
+/// Identifies the user and looks up the password and the stored secret, which do not stay with the connection. A client may
+/// name a realm that was not offered: many are configured to. The user is then that of the realm, whose own password must be
+/// known.
+fn look_up(cx: &ServerCx<'_>, response: &Response<'_>) -> Result<(Option<Secret>, Option<Secret>)> {
     cx.props().request([PASSWORD, STORED]);
-    let name = qualified(response, realm);
-    let identified = cx.identify(&name, response.authzid.as_deref(), CanonFlags::default());
+    let realm = response.realm.as_deref().unwrap_or_default();
+    let identified =
+        cx.identify_in(Some(realm), &response.username, response.authzid.as_deref(), CanonFlags::default());
     let found = (cx.props().first(PASSWORD), cx.props().first(STORED));
     cx.props().erase(PASSWORD);
     cx.props().erase(STORED);
     identified.map_err(|error| error.in_context("unable to canonify user and get auxprops"))?;
     Ok(found)
-}
-
-/// The name of the user. A client may name a realm that was not offered: many are configured to. The user is then that
-/// of the realm, by a name that tells it, whose own password must be known.
-fn qualified<'a>(response: &'a Response<'_>, realm: &[u8]) -> Cow<'a, [u8]> {
-    match response.realm.as_deref() {
-        Some(other) if !other.is_empty() && other != realm => {
-            Cow::Owned([&response.username, &b"@"[..], other].concat())
-        }
-        _ => Cow::Borrowed(&response.username),
-    }
 }
 
 struct Keys<'a> {

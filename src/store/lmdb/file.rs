@@ -68,16 +68,33 @@ impl LmdbFile {
         })
     }
 
-    /// Stores a value under a key, in place of any other. The file is created if there is none.
+    /// Stores values under keys, in place of any others, and removes the keys without one: all at once. The file is created if
+    /// there is none and a value is to be stored.
     ///
     /// # Errors
-    /// [`Code::BadParam`] if the key is empty or longer than [`MAX_KEY`]; [`Code::Fail`] with the path and the cause,
+    /// [`Code::BadParam`] if a key is empty or longer than [`MAX_KEY`]; [`Code::Fail`] with the path and the cause,
     /// and then nothing has changed.
-    pub fn put(&self, key: &[u8], value: &[u8]) -> Result<()> {
-        if key.is_empty() || key.len() > MAX_KEY {
+    pub fn apply(&self, edits: &[(Vec<u8>, Option<&[u8]>)]) -> Result<()> {
+        if let Some((key, _)) = edits.iter().find(|(key, _)| key.is_empty() || key.len() > MAX_KEY) {
             return Err(Error::param(format!("a key of {} bytes cannot be stored", key.len())));
         }
-        self.write(|txn, db| txn.put(db, &key, &value, WriteFlags::empty()))
+        if edits.iter().all(|(_, value)| value.is_none()) {
+            // Keys that are not there need no writing, and no file.
+            let keys: Vec<_> = edits.iter().map(|(key, _)| key.clone()).collect();
+            match self.get_many(&keys, usize::MAX)? {
+                Some(values) if values.iter().any(Option::is_some) => {}
+                _ => return Ok(()),
+            }
+        }
+        self.write(|txn, db| {
+            edits.iter().try_for_each(|(key, value)| match value {
+                Some(value) => txn.put(db, key, value, WriteFlags::empty()),
+                None => match txn.del(db, key, None) {
+                    Err(lmdb_rs::Error::NotFound) => Ok(()),
+                    other => other,
+                },
+            })
+        })
     }
 
     /// Removes a key; false if it was not there.

@@ -39,7 +39,7 @@ impl LmdbFile {
     ///
     /// # Errors
     /// [`Code::Fail`](crate::Code::Fail), always.
-    pub fn put(&self, _: &[u8], _: &[u8]) -> Result<()> {
+    pub fn apply(&self, _: &[(Vec<u8>, Option<&[u8]>)]) -> Result<()> {
         self.fail()
     }
 
