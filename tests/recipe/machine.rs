@@ -92,13 +92,13 @@ impl Machine {
         command.args(["--kill-child=SIGKILL", "sh", "-c", SETUP, "setup"]);
         command.arg(debian).arg(mountpoint.path()).arg(repository("")).arg(target_dir());
         command.arg(toolchain).arg(cargo_home).arg(REPOSITORY);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("unshare");
         let stdin = child.stdin.take().expect("stdin");
         let output = read_all(child.stdout.take().expect("stdout"));
         let mut machine =
             Machine { child, stdin, output, unread: String::new(), root: PathBuf::new(), _mountpoint: mountpoint };
-        machine.type_line("trap 'echo \"line $LINENO: $BASH_COMMAND\" >>/run/recipe/failed' ERR; set -o pipefail");
+        machine.type_line("trap 'echo \"line $LINENO: $BASH_COMMAND\" >>/run/recipe/failed' ERR");
         machine.type_line(&format!("cd {REPOSITORY}; printf '%s 0\\n' '{DONE}'"));
         machine.wait_done(PATIENCE);
         // The shell is the one process below unshare.
@@ -127,7 +127,7 @@ impl Machine {
     }
 
     fn read(&self, path: &str) -> String {
-        String::from_utf8_lossy(&fs::read(self.outside(path)).unwrap_or_default()).replace('\r', "\n")
+        String::from_utf8_lossy(&fs::read(self.outside(path)).unwrap_or_default()).replace('\r', "")
     }
 
     fn outside(&self, path: &str) -> PathBuf {
@@ -141,20 +141,20 @@ impl Machine {
         let end = Instant::now() + PATIENCE;
         loop {
             match self.talk_once(dialogue) {
-                Err((0, _)) if Instant::now() < end => thread::sleep(Duration::from_millis(100)),
-                Err((_, seen)) => return Err(seen),
                 Ok(seen) => return Ok(seen),
+                Err((true, _)) if Instant::now() < end => thread::sleep(Duration::from_millis(100)),
+                Err((_, seen)) => return Err(seen),
             }
         }
     }
 
-    /// As [`Machine::talk`]; the error has the number of lines that were typed, too.
-    fn talk_once(&mut self, dialogue: &Dialogue) -> Result<String, (usize, String)> {
+    /// As [`Machine::talk`]; the error tells, too, whether it may be tried again: the program has ended by itself, and
+    /// nothing was typed. A program that goes on is left at the terminal.
+    fn talk_once(&mut self, dialogue: &Dialogue) -> Result<String, (bool, String)> {
         self.write("/run/recipe/commands", &dialogue.command);
         self.type_line(&format!("script -qefc '. /run/recipe/commands' /dev/null; printf '%s %s\\n' '{DONE}' $?"));
         let mut seen = String::new();
         let mut typed: Vec<&str> = Vec::new();
-        let mut count = 0;
         for (expected, answer) in &dialogue.exchanges {
             let fits = |text: &str| {
                 let text = without_echo(text, &typed);
@@ -163,7 +163,8 @@ impl Machine {
                 whole && matches(expected, text)
             };
             if !expected.is_empty() {
-                let text = self.wait_for(fits).map_err(|text| (count, seen.clone() + &text))?;
+                let failed = |(ended, text): (bool, String)| (ended && seen.is_empty(), format!("{seen}{text}"));
+                let text = self.wait_for(fits).map_err(failed)?;
                 if !text.ends_with('\n') {
                     // A password is asked for: what is typed before the program reads is lost.
                     let reading = || family(self.child.id()).into_iter().any(reads_a_terminal);
@@ -175,18 +176,15 @@ impl Machine {
             self.type_line(answer);
             typed.push(answer);
             seen += &format!("[typed {answer}]");
-            count += 1;
         }
         let Some((text, status)) = self.wait_done(PATIENCE) else {
-            let unread = std::mem::take(&mut self.unread);
-            self.abort();
-            return Err((count.max(1), format!("{seen}{unread}\n[the program does not end]")));
+            return Err((false, format!("{seen}{}\n[the program does not end]", self.unread)));
         };
         seen += &text;
         let as_shown = matches(&dialogue.end, without_echo(&text, &typed));
         // telnet fails when the server ends the connection.
         let well = status == "0" || dialogue.command.starts_with("telnet");
-        if as_shown && well { Ok(seen) } else { Err((count, format!("{seen}[exit status {status}]"))) }
+        if as_shown && well { Ok(seen) } else { Err((dialogue.exchanges.is_empty(), format!("{seen}[exit status {status}]"))) }
     }
 
     fn type_line(&mut self, line: &str) {
@@ -210,8 +208,8 @@ impl Machine {
         }
     }
 
-    /// Waits for text that fits and takes it; gives all that came instead when the program ends or time runs out.
-    fn wait_for(&mut self, fits: impl Fn(&str) -> bool) -> Result<String, String> {
+    /// Waits for text that fits and takes it; otherwise tells whether the program has ended, and what came.
+    fn wait_for(&mut self, fits: impl Fn(&str) -> bool) -> Result<String, (bool, String)> {
         let end = Instant::now() + PATIENCE;
         loop {
             if fits(&self.unread) {
@@ -219,21 +217,11 @@ impl Machine {
             }
             if self.unread.contains(DONE) {
                 let (text, status) = self.wait_done(PATIENCE).unwrap_or_default();
-                return Err(format!("{text}[exit status {status}]"));
+                return Err((true, format!("{text}[exit status {status}]")));
             }
             if !self.read_more(end) {
-                let text = std::mem::take(&mut self.unread);
-                self.abort();
-                return Err(format!("{text}[no more came]"));
+                return Err((false, format!("{}\n[no more came]", self.unread)));
             }
-        }
-    }
-
-    /// Ends the program at the terminal.
-    fn abort(&mut self) {
-        let _ = self.stdin.write_all(b"\x03");
-        if self.wait_done(Duration::from_secs(5)).is_none() {
-            panic!("the program at the terminal does not heed ^C");
         }
     }
 
