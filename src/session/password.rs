@@ -100,8 +100,10 @@ impl ServerSession {
             foreign = verifier.is_foreign();
             verifier.verify(attempt, password)
         })?;
-        // A password that is kept as it is becomes what new ones are kept as.
-        if let Some(transition) = self.transition().filter(|_| foreign || self.stored_plaintext_is_obsolete()) {
+        // A database of 1.5 can have the secret of one mechanism and not those of the others; a password that is kept as it is
+        // becomes what new ones are kept as.
+        let unfinished = self.server.naming == Naming::Classic || self.stored_plaintext_is_obsolete();
+        if let Some(transition) = self.transition().filter(|_| foreign || unfinished) {
             self.do_transition(transition, &user, password);
         }
         Ok(())
