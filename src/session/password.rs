@@ -2,7 +2,7 @@
 
 use super::ServerSession;
 use crate::config::Options;
-use crate::ctx::{ServerCx, ServerWorld, World};
+use crate::ctx::{ServerCx, World};
 use crate::error::{Code, Error, Result};
 use crate::hooks::{PasswordChange, PasswordFlags};
 use crate::identity::{CanonFlags, Naming, refuse_blank};
@@ -32,7 +32,7 @@ impl Directory for ServerSession {
     }
 
     fn stores_verifiers(&self) -> bool {
-        ServerWorld::stores_verifiers(self)
+        self.keeps_secrets()
     }
 }
 
@@ -277,6 +277,11 @@ impl ServerSession {
 
     /// Stores or removes the password; `None` when no store can be written to, or there is nothing that may be stored.
     fn store_in_stores(&self, user: &[u8], change: &PasswordChange<'_>) -> Option<Result<()>> {
+        let no_plain = change.flags.has(PasswordFlags::NO_PLAIN);
+        // No plaintext, and nothing else that a store takes.
+        if no_plain && !self.keeps_secrets() {
+            return None;
+        }
         let options = self.options();
         let realm = self.realm();
         let cx = self.store_cx(&options, realm.as_deref());
@@ -285,10 +290,7 @@ impl ServerSession {
         {
             return (error.code() != Code::NoChange).then_some(Err(error));
         }
-        let no_plain = change.flags.has(PasswordFlags::NO_PLAIN);
         match change.password {
-            // No plaintext, and nothing else that a store takes.
-            _ if no_plain && !self.keeps_secrets() => None,
             Some(password) => Some(self.store_password_of(user, password, no_plain)),
             None => Some(self.remove_password_of(user)),
         }

@@ -125,7 +125,7 @@ impl ServerSession {
                 let realm = self.realm();
                 let cx = self.store_cx(&options, realm.as_deref());
                 let chosen = store::select(&self.server.stores, cx.options).unwrap_or_default();
-                chosen.first().is_some_and(|store| store.can_store(&cx).is_ok() && store.form(&cx) == Form::Secrets)
+                chosen.first().is_some_and(|store| store.form(&cx) == Form::Secrets && store.can_store(&cx).is_ok())
             }
         }
     }
