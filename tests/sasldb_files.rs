@@ -101,7 +101,9 @@ fn stock_saslpasswd2_files_are_read() {
     saslpasswd2(&db, "example.com", "alice", None);
     assert_eq!(get("alice", "example.com"), None);
     assert!(!file.user_exists("alice", "example.com").unwrap());
-    assert_eq!(file.users().unwrap().len(), 2);
+    // Plugins that are installed may have added secrets of their own.
+    let passwords = file.users().unwrap().into_iter().filter(|entry| entry.property == b"userPassword");
+    assert_eq!(passwords.count(), 2);
     agree(&db);
 
     let before = fs::read(&db).unwrap();
