@@ -332,6 +332,26 @@ fn setting_and_removing() {
     let stored: BTreeMap<_, _> =
         SECRETS.map(|name| (name, place.entries().contains(&format!("jephe {HOST} {name}")))).into();
     assert_eq!(stored, BTreeMap::from([("PLAIN", true), ("CRAM-MD5", true), ("DIGEST-MD5", false)]));
+    // Nor is the secret of an old password left.
+    set(None, Some("old"), 0).unwrap();
+    assert_eq!(refused(set(Some(""), Some("new"), 0)).0, Code::NotDone);
+    login(&place.session(None), "CRAM-MD5", jephe("new", "jephe")).unwrap();
+    assert_eq!(login(&place.session(None), "DIGEST-MD5", jephe("old", "jephe")).unwrap_err().code(), Code::NoUser);
+}
+
+#[test]
+fn nobody_is_no_user() {
+    let place = Place::new();
+    place.set(None, "jephe", "jephe").unwrap();
+    let (before, session) = (place.entries(), place.session(Some("")));
+    for name in ["@", "@other.org", " @x", "", " "] {
+        let password = Secret::from("secret");
+        for (password, flags) in [(Some(&password), 0), (None, PasswordFlags::DISABLE)] {
+            assert_eq!(session.set_password(name.as_bytes(), &change(password, flags)).unwrap_err().code(), Code::Fail);
+        }
+    }
+    assert_eq!(place.entries(), before);
+    login(&place.session(None), "CRAM-MD5", jephe("jephe", "jephe")).unwrap();
 }
 
 #[test]

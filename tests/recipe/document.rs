@@ -88,7 +88,9 @@ fn heading(line: &str) -> Option<(usize, &str)> {
 
 /// The letters of "(way A)", "(ways A and B)", at the end of a title.
 fn ways(title: &str) -> Result<String, String> {
-    let Some((_, list)) = title.strip_suffix(')').and_then(|t| t.rsplit_once(" (way")) else { return Ok(String::new()) };
+    let Some((_, list)) = title.strip_suffix(')').and_then(|t| t.rsplit_once(" (way")) else {
+        return Ok(String::new());
+    };
     let words = list.trim_start_matches('s').split([' ', ',']).filter(|w| !w.is_empty() && *w != "and");
     words.map(|w| if ["A", "B", "C"].contains(&w) { Ok(w) } else { Err(format!("no way {w}")) }).collect()
 }
@@ -126,12 +128,8 @@ fn blocks_of_every_kind() {
             Kind::Console(vec![dialogue, Dialogue { command: "true".into(), ..Dialogue::default() }])
         }),
     ];
-    let expected = expected.map(|(line, heading, ways, kind)| Block {
-        line,
-        heading: heading.into(),
-        ways: ways.into(),
-        kind,
-    });
+    let expected =
+        expected.map(|(line, heading, ways, kind)| Block { line, heading: heading.into(), ways: ways.into(), kind });
     assert_eq!(blocks, expected);
 }
 

@@ -86,7 +86,8 @@ impl Machine {
         let mountpoint = TempDir::new("recipe");
         let toolchain = Path::new(env!("CARGO")).ancestors().nth(2).expect("the toolchain");
         let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-        let cargo_home = cargo_home.unwrap_or_else(|| Path::new(&std::env::var_os("HOME").expect("HOME")).join(".cargo"));
+        let cargo_home =
+            cargo_home.unwrap_or_else(|| Path::new(&std::env::var_os("HOME").expect("HOME")).join(".cargo"));
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "unshare", "--mount", "--uts", "--net", "--ipc", "--pid", "--fork"]);
         command.args(["--kill-child=SIGKILL", "sh", "-c", SETUP, "setup"]);
@@ -191,7 +192,11 @@ impl Machine {
         let as_shown = matches(&dialogue.end, without_echo(&text, &typed));
         // telnet fails when the server ends the connection.
         let well = status == "0" || dialogue.command.starts_with("telnet");
-        if as_shown && well { Ok(seen) } else { Err((dialogue.exchanges.is_empty(), format!("{seen}[exit status {status}]"))) }
+        if as_shown && well {
+            Ok(seen)
+        } else {
+            Err((dialogue.exchanges.is_empty(), format!("{seen}[exit status {status}]")))
+        }
     }
 
     fn type_line(&mut self, line: &str) {
