@@ -251,11 +251,17 @@ impl<'a> ServerCx<'a> {
         Authenticated(())
     }
 
-    /// The error of a user who has no secret for the mechanism.
+    /// The error of a user who has no secret for the mechanism. Its detail is for the log.
     #[must_use]
     pub fn no_secret(&self) -> Error {
         let code = if self.transitions() { Code::Trans } else { Code::NoUser };
-        Error::new(code, "no secret in database")
+        let why = if self.stores_verifiers() {
+            "no secret in database for this mechanism: passwords are stored as one-way secrets, and those of this user do not \
+             include it (set the password again, or see the options password_secrets and password_storage)"
+        } else {
+            "no secret in database"
+        };
+        Error::new(code, why)
     }
 
     /// Judges what the client says about channel binding, and gives the binding that both sides use, if any.

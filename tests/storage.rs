@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use oxisasl::config::ConfigFile;
 use oxisasl::hooks::{PasswordChange, PasswordFlags};
+use oxisasl::log::{Level, Log};
 use oxisasl::prompt::{Answer, Answers, Prompt, PromptKind};
 use oxisasl::store::auxprop_sasldb::Sasldb;
 use oxisasl::store::sasldb::SasldbFile;
@@ -31,6 +32,16 @@ impl Answers for Alice {
 
     fn supports(&self, kind: PromptKind) -> bool {
         matches!(kind, PromptKind::AuthName | PromptKind::Pass)
+    }
+}
+
+/// Every line that a server logs.
+#[derive(Clone, Default)]
+struct Lines(Arc<std::sync::Mutex<Vec<String>>>);
+
+impl Log for Lines {
+    fn log(&self, _: Level, line: &str) {
+        self.0.lock().unwrap().push(line.to_owned());
     }
 }
 
@@ -139,6 +150,30 @@ fn options_say_what_is_stored() {
     assert!(verifier.expose().starts_with(b"SCRAM-SHA-256$65536:"), "more iterations than stock clients compute");
     let error = place.set(&[("password_secrets", "ANONYMOUS")], Some(PASSWORD)).unwrap_err();
     assert!(error.detail().contains("leaves no secret"), "{error:?}");
+}
+
+#[test]
+fn who_lacks_a_secret_is_told_apart_from_nobody() {
+    let place = Place::new();
+    let options = [("password_secrets", "SCRAM-SHA-256"), ("log_level", "7")];
+    place.set(&options, Some(PASSWORD)).unwrap();
+    let lines = Lines::default();
+    let server = Arc::new(Server::clone(&place.server(&options)).log(lines.clone()));
+    let error = login(&session(&server), "CRAM-MD5", Alice("alice", PASSWORD)).unwrap_err();
+    // The peer is told nothing, the log is.
+    assert_eq!((error.code(), error.detail()), (Code::NoUser, "incorrect digest response"));
+    let lines = lines.0.lock().unwrap().clone();
+    assert!(lines.iter().any(|line| line.contains("password_secrets")), "{lines:?}");
+    // The list can leave out what such a user could not use.
+    let names = |list| {
+        let options = [("password_secrets", "SCRAM-SHA-256"), ("mech_list", list)];
+        let mut names = session(&place.server(&options)).mechanisms().unwrap();
+        names.sort();
+        names
+    };
+    assert_eq!(names("auto"), ["ANONYMOUS", "LOGIN", "PLAIN", "SCRAM-SHA-256"]);
+    let chosen = session(&place.server(&[options[0], ("mech_list", "auto")]));
+    assert_eq!(chosen.start("CRAM-MD5", None).unwrap_err().code(), Code::NoMech);
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn secret_of(cx: &ServerCx<'_>, user: &[u8]) -> Result<HmacMd5State> {
         Err(error) if error.code() == Code::NoUser => return Err(error.in_context(MISMATCH)),
         other => other?,
     }
-    let missing = |text: &'static str| cx.log(Level::Fail, text);
+    let missing = |text: &str| cx.log(Level::Fail, text);
     let password = password.as_ref().and_then(|stored| StoredPassword::parse(stored.expose()).plain());
     match (password, state) {
         (Some(b""), _) => Err(Error::fail("empty secret")),
@@ -142,8 +142,9 @@ fn secret_of(cx: &ServerCx<'_>, user: &[u8]) -> Result<HmacMd5State> {
             }
         },
         (None, None) => {
-            missing("no secret in database");
-            Err(cx.no_secret().in_context(MISMATCH))
+            let error = cx.no_secret();
+            missing(error.detail());
+            Err(error.in_context(MISMATCH))
         }
     }
 }

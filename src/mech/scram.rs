@@ -486,11 +486,12 @@ impl Kind {
         if let Some(ScramVerifier { iterations, salt, keys }) = verifiers.iter().chain(password).find_map(verifier) {
             return Ok(Known { salt, iterations, keys: vec![keys], refusal: None });
         }
+        let error = cx.no_secret();
         match (verifiers, password) {
-            ([], None) => cx.log(Level::Fail, "no secret in database"),
+            ([], None) => cx.log(Level::Fail, error.detail()),
             _ => cx.log(Level::Fail, &format!("No valid {} secret found", self.name)),
         }
-        self.made_up(cx, user, cx.no_secret().in_context(MISMATCH))
+        self.made_up(cx, user, error.in_context(MISMATCH))
     }
 
     fn of_password(self, cx: &ServerCx<'_>, user: &[u8], password: &[u8]) -> Result<Known> {

@@ -1,11 +1,14 @@
 //! What stores are given in the place of a password: by default only what each mechanism needs to recognise a user.
 
 use super::ServerSession;
+use super::server::AUTO;
 use crate::config::Options as _;
 use crate::crypto::StoredPassword;
 use crate::error::{Error, Result};
 use crate::identity::Account;
 use crate::log::Level;
+use crate::mech::Mechanism;
+use crate::policy::{Refusal, SecurityFlags};
 use crate::props::Props;
 use crate::registry::MechanismRef;
 use crate::secret::Secret;
@@ -165,6 +168,25 @@ impl ServerSession {
             return Err(Error::fail(format!("{OPTION} is \"{list}\", which leaves no secret to store")));
         }
         Ok(chosen)
+    }
+
+    /// Whether a user with a new password could use a mechanism, where the option `mech_list` is to say so.
+    pub(super) fn secrets_are_made(&self, mechanism: &dyn Mechanism) -> Result<(), Refusal> {
+        let options = self.options();
+        // Whoever sends the password needs no secret of its own.
+        let sends_password = !mechanism.info().security.contains(SecurityFlags::NO_PLAINTEXT);
+        if sends_password
+            || mechanism.own_secret().is_none()
+            || options.get(None, "mech_list").is_none_or(|list| list.trim() != AUTO)
+            || !self.keeps_secrets()
+        {
+            return Ok(());
+        }
+        let name = &mechanism.info().name;
+        match self.chosen_secrets() {
+            Ok(chosen) if chosen.iter().any(|(made, _)| made.info().name == *name) => Ok(()),
+            _ => Err(Refusal::Unavailable("password_secrets leaves its secrets out".into())),
+        }
     }
 
     fn secrets_of(&self, cx: &StoreCx<'_>, user: &[u8], password: &Secret) -> Result<Secrets> {

@@ -73,6 +73,9 @@ impl ServerParams {
     }
 }
 
+/// The value of the option `mech_list` that leaves out what no user with a new password could use.
+pub(super) const AUTO: &str = "auto";
+
 /// Where an exchange stands.
 enum Exchange {
     /// None has begun, or the last one failed.
@@ -108,7 +111,8 @@ impl ServerSession {
         let options = Layered { first: params.hooks.options(), then: server.options.as_ref() };
         let level =
             Level::from_number(crate::config::integer(&options, "log_level").unwrap_or(server.default_log_level()));
-        let mechanisms = server.registry.select(options.get(None, "mech_list").as_deref());
+        let list = options.get(None, "mech_list").filter(|list| list.trim() != AUTO);
+        let mechanisms = server.registry.select(list.as_deref());
         let common = Common::new(params.service, params.flags, level, mechanisms);
         ServerSession {
             app_name: RefCell::new(server.name.clone()),
@@ -293,6 +297,7 @@ impl ServerSession {
             host: self.host(),
         })?;
         self.secrets_can_be_had(mechanism)?;
+        self.secrets_are_made(mechanism)?;
         if self.common.flags.contains(SessionFlags::NEED_PROXY) && !features.contains(Features::PROXY) {
             return Err(Refusal::NoProxy);
         }
