@@ -1,7 +1,6 @@
 //! What stores are given in the place of a password: by default only what each mechanism needs to recognise a user.
 
 use super::ServerSession;
-use super::server::AUTO;
 use crate::config::Options as _;
 use crate::crypto::StoredPassword;
 use crate::error::{Error, Result};
@@ -172,14 +171,9 @@ impl ServerSession {
 
     /// Whether a user with a new password could use a mechanism, where the option `mech_list` is to say so.
     pub(super) fn secrets_are_made(&self, mechanism: &dyn Mechanism) -> Result<(), Refusal> {
-        let options = self.options();
         // Whoever sends the password needs no secret of its own.
         let sends_password = !mechanism.info().security.contains(SecurityFlags::NO_PLAINTEXT);
-        if sends_password
-            || mechanism.own_secret().is_none()
-            || options.get(None, "mech_list").is_none_or(|list| list.trim() != AUTO)
-            || !self.keeps_secrets()
-        {
+        if !self.auto || sends_password || mechanism.own_secret().is_none() || !self.keeps_secrets() {
             return Ok(());
         }
         let name = &mechanism.info().name;

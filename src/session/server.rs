@@ -74,7 +74,7 @@ impl ServerParams {
 }
 
 /// The value of the option `mech_list` that leaves out what no user with a new password could use.
-pub(super) const AUTO: &str = "auto";
+const AUTO: &str = "auto";
 
 /// Where an exchange stands.
 enum Exchange {
@@ -104,6 +104,8 @@ pub struct ServerSession {
     app_name: RefCell<String>,
     /// Whose secrets this session has made.
     pub(super) made: RefCell<Option<Account>>,
+    /// Whether mechanisms whose secrets are not made are left out.
+    pub(super) auto: bool,
 }
 
 impl ServerSession {
@@ -111,8 +113,9 @@ impl ServerSession {
         let options = Layered { first: params.hooks.options(), then: server.options.as_ref() };
         let level =
             Level::from_number(crate::config::integer(&options, "log_level").unwrap_or(server.default_log_level()));
-        let list = options.get(None, "mech_list").filter(|list| list.trim() != AUTO);
-        let mechanisms = server.registry.select(list.as_deref());
+        let list = options.get(None, "mech_list");
+        let auto = list.as_ref().is_some_and(|list| list.trim() == AUTO);
+        let mechanisms = server.registry.select(list.as_deref().filter(|_| !auto));
         let common = Common::new(params.service, params.flags, level, mechanisms);
         ServerSession {
             app_name: RefCell::new(server.name.clone()),
@@ -126,6 +129,7 @@ impl ServerSession {
             plus_requested: Cell::new(false),
             binding_used: Cell::new(false),
             made: RefCell::default(),
+            auto,
         }
     }
 
