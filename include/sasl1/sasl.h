@@ -277,8 +277,8 @@ extern const char *sasl_errstring(int saslerr, const char *langlist, const char 
 #define SASL_MAXOUTBUF 2      /**< get, unsigned: the most that one sasl_encode should be given, in bytes */
 #define SASL_REALM 3          /**< get, char: the realm of who was authenticated */
 #define SASL_GETOPTCTX 4      /**< never known: SASL_FAIL */
-#define SASL_IP_LOCAL 5       /**< get and set, struct sockaddr_in: our address; IPv4 only */
-#define SASL_IP_REMOTE 6      /**< get and set, struct sockaddr_in: the peer's address; IPv4 only */
+#define SASL_IP_LOCAL 5       /**< get and set, struct sockaddr_in: our address; another family is kept, not used */
+#define SASL_IP_REMOTE 6      /**< get and set, struct sockaddr_in: the peer's address, likewise */
 #define SASL_SSF_EXTERNAL 100 /**< set, sasl_external_properties_t: what the layer underneath provides; copied */
 #define SASL_SEC_PROPS 101    /**< set, sasl_security_properties_t: copied */
 

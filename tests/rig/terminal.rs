@@ -73,7 +73,7 @@ impl Terminal {
 
 /// Whether the process is blocked in read(2) on its standard input, which here is the terminal, or in poll(2), as our own tools
 /// are.
-fn reads_a_terminal(pid: u32) -> bool {
+pub fn reads_a_terminal(pid: u32) -> bool {
     let text = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
     let mut fields = text.split_whitespace();
     // The numbers on x86-64, and on the architectures with the common table, which has ppoll(2).
