@@ -131,11 +131,11 @@ static void test_interaction(void)
         check(prompt->prompt != NULL && *prompt->prompt && prompt->result == NULL);
         if (prompt->id == SASL_CB_PASS) {
             seen |= 1;
-            prompt->result = my_strdup("secret");
+            prompt->result = my_answer("secret");
             prompt->len = 6;
         } else if (prompt->id == SASL_CB_AUTHNAME) {
             seen |= 2;
-            prompt->result = my_strdup("jephe");
+            prompt->result = my_answer("jephe");
             prompt->len = 5;
         } else if (prompt->id == SASL_CB_USER) {
             seen |= 4; /* not answered */
@@ -143,8 +143,10 @@ static void test_interaction(void)
     }
     is(seen, 7);
     before = live;
+    wiped = 0;
     is(sasl_client_start(client, "PLAIN", NULL, &prompts, &out, &len, &mech), SASL_OK);
     check(prompts == NULL);
+    is(wiped, 2);
     /* Two answers and the array are gone, the message has come. */
     is(live, before - 3 + 1);
     is(len, 13);
@@ -156,7 +158,7 @@ static void test_interaction(void)
     is(sasl_client_step(client, "<1@h>", 5, &prompts, &out, &len), SASL_INTERACT);
     check(out == NULL && len == 0);
     for (prompt = prompts; prompt->id != SASL_CB_LIST_END; prompt++) {
-        prompt->result = my_strdup(prompt->id == SASL_CB_PASS ? "secret" : "jephe");
+        prompt->result = my_answer(prompt->id == SASL_CB_PASS ? "secret" : "jephe");
         prompt->len = (unsigned)strlen(prompt->result);
     }
     is(sasl_client_step(client, "<1@h>", 5, &prompts, &out, &len), SASL_OK);
