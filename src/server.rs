@@ -58,7 +58,7 @@ impl Server {
     /// `log_level`.
     #[must_use]
     pub fn classic(name: impl Into<String>) -> Self {
-        let mut server = Self::new(name).verifier(crate::verify::sasldb::Sasldb);
+        let mut server = Self::new(name);
         server.registry = Registry::of(CLASSIC);
         server.naming = Naming::Classic;
         server

@@ -39,7 +39,7 @@ pub fn find(name: &str) -> Option<&'static Known> {
 }
 
 /// The password verifiers that `pwcheck_method` can name.
-pub const VERIFIERS: &[&str] = &["auxprop", "saslauthd", "authdaemond", "pam", "shadow", "passwd", "pwcheck"];
+pub const VERIFIERS: &[&str] = &["auxprop", "sasldb", "saslauthd", "authdaemond", "pam", "shadow", "passwd", "pwcheck"];
 
 /// The password verifiers that `pwcheck_method` can name in vain: nobody gets in by them. With each the reason, and what to do.
 pub const UNAVAILABLE: &[(&str, &str)] = &[

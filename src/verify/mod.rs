@@ -26,6 +26,7 @@ pub mod unavailable;
 pub fn builtin() -> Vec<Arc<dyn PasswordVerifier>> {
     let mut all: Vec<Arc<dyn PasswordVerifier>> = vec![
         Arc::new(auxprop::Auxprop),
+        Arc::new(sasldb::Sasldb),
         Arc::new(saslauthd::Saslauthd),
         Arc::new(authdaemond::Authdaemond),
         Arc::new(pam::Pam),

@@ -127,6 +127,13 @@ impl Machine {
         fs::write(&file, text).unwrap_or_else(|e| panic!("{path}: {e}"));
     }
 
+    /// The end of the mail log, to be shown with a failure.
+    pub fn log(&self) -> String {
+        let text = self.read("/var/log/mail.log");
+        let lines: Vec<&str> = text.lines().collect();
+        format!("\n---- mail.log\n{}\n", lines[lines.len().saturating_sub(20)..].join("\n"))
+    }
+
     fn read(&self, path: &str) -> String {
         String::from_utf8_lossy(&fs::read(self.outside(path)).unwrap_or_default()).replace('\r', "")
     }

@@ -47,7 +47,8 @@ fn follow(way: char) {
             Kind::File { path, text } => machine.write(path, text),
             Kind::Shell { commands, expected } => {
                 let (output, complaint) = run(&mut machine, commands, expected.as_deref());
-                assert!(complaint.is_empty(), "{place}: {complaint}\n{commands}---- printed\n{output}");
+                let log = || machine.log();
+                assert!(complaint.is_empty(), "{place}: {complaint}\n{commands}---- printed\n{output}{}", log());
                 if show {
                     println!("{commands}---- printed\n{output}");
                 }
@@ -57,7 +58,9 @@ fn follow(way: char) {
                     match machine.talk(dialogue) {
                         Ok(seen) if show => println!("# {}\n{seen}", dialogue.command),
                         Ok(_) => {}
-                        Err(seen) => panic!("{place}: # {}: not as shown:\n{seen}", dialogue.command),
+                        Err(seen) => {
+                            panic!("{place}: # {}: not as shown:\n{seen}{}", dialogue.command, machine.log())
+                        }
                     }
                 }
             }

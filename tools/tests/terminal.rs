@@ -4,6 +4,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
@@ -45,6 +46,29 @@ fn the_password_is_asked_for_twice_and_not_shown() {
     assert_eq!(place.list(), lines(&[]));
 }
 
+/// How often these bytes are in the memory of a process.
+fn in_memory(pid: u32, wanted: &[u8]) -> usize {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("maps");
+    let memory = fs::File::open(format!("/proc/{pid}/mem")).expect("memory");
+    let written = maps.lines().filter(|line| line.contains(" rw"));
+    let areas = written.filter_map(|line| {
+        let (start, end) = line.split_once(' ')?.0.split_once('-')?;
+        let [start, end] = [start, end].map(|number| u64::from_str_radix(number, 16).expect("an address"));
+        let mut area = vec![0; usize::try_from(end - start).expect("a size")];
+        memory.read_exact_at(&mut area, start).ok().map(|()| area)
+    });
+    areas.map(|area| area.windows(wanted.len()).filter(|bytes| *bytes == wanted).count()).sum()
+}
+
+#[test]
+fn a_password_is_in_memory_once() {
+    let place = Place::new();
+    let mut pty = at_terminal(&place);
+    pty.answer(FIRST, "correct horse battery");
+    pty.expect(SECOND);
+    assert_eq!(in_memory(pty.pid(), b"correct horse battery"), 1);
+}
+
 #[test]
 fn what_does_not_match_changes_nothing() {
     let place = Place::new();
@@ -80,6 +104,14 @@ fn every_byte_counts_up_to_the_longest() {
         assert_eq!(pty.end(too_long), (Some(3), true), "{length}");
         assert!(!pty.screen().contains('Z'), "{}", pty.screen());
     }
+    // No part of it is left for whoever reads next.
+    let mut shell = Command::new("sh");
+    let script = "\"$0\" -f \"$1\" jephe; read line; echo \"<$line>\"";
+    let mut pty = Pty::run(shell.args(["-c", script, SASLPASSWD]).arg(place.database()));
+    pty.answer(FIRST, &"Z".repeat(3000));
+    pty.expect("2048 bytes\n");
+    pty.type_in("next\n");
+    assert_eq!(pty.end("<next>\n"), (Some(0), true));
     let mut pty = at_terminal(&place);
     pty.answer(FIRST, "a\0b");
     pty.answer(SECOND, "a\0b");
@@ -120,7 +152,10 @@ fn signals_end_it_and_leave_the_terminal_as_it_was() {
     let signals = [(Signal::INT, "\x03"), (Signal::QUIT, "\x1c"), (Signal::TERM, ""), (Signal::HUP, "")];
     for (signal, key) in signals {
         for answered in [false, true] {
-            let mut pty = at_terminal(&place);
+            // Where a core would be written.
+            let mut shell = Command::new("sh");
+            shell.args(["-c", "cd \"$1\" && ulimit -c unlimited && exec \"$0\" -f \"$1/sasldb\" jephe", SASLPASSWD]);
+            let mut pty = Pty::run(shell.arg(place.dir.path()));
             if answered {
                 pty.answer(FIRST, "secret");
                 pty.expect(SECOND);
@@ -222,14 +257,16 @@ fn stopped_without_warning_it_hides_what_is_typed_again() {
 fn in_the_background_it_waits_until_it_has_the_terminal() {
     let place = Place::new();
     let script = "\"$0\" \"$@\" & while ! grep -q '^State:.T' /proc/$!/status; do :; done; echo stopped; \
-                  stty -a | tr ' ;' '\\n' | grep -x -e -echo -e echo; fg >/dev/null; echo done $?";
+                  stty -a | tr ' ;' '\\n' | grep -x -e -echo -e echo; stty -ixon; fg >/dev/null; echo done $?; \
+                  stty -a | tr ' ;' '\\n' | grep -x -e -ixon -e ixon";
     let mut shell = Command::new("bash");
     shell.args(["--norc", "-mc", script, SASLPASSWD, "-f"]).arg(place.database()).args(["-u", REALM, "jephe"]);
     let mut pty = Pty::run(&shell);
     pty.expect("stopped\necho\n");
     pty.answer(FIRST, "secret");
     pty.answer(SECOND, "secret");
-    assert_eq!(pty.end("done 0\n"), (Some(0), true));
+    // What the terminal was like before it was the tool's does not count.
+    assert_eq!(pty.end("done 0\n-ixon\n"), (Some(0), true));
     login::assert_password(&place.database(), "jephe", "secret");
 }
 
@@ -237,11 +274,13 @@ fn in_the_background_it_waits_until_it_has_the_terminal() {
 fn a_terminal_that_had_no_echo_keeps_none() {
     let place = Place::new();
     let mut shell = Command::new("sh");
-    shell.args(["-c", "stty -echo; \"$0\" \"$@\"; echo done $?", SASLPASSWD, "-f"]).arg(place.database());
+    let script =
+        "stty -echo -icanon; \"$0\" \"$@\"; echo done $?; stty -a | tr ' ;' '\\n' | grep -x -e -icanon -e icanon";
+    shell.args(["-c", script, SASLPASSWD, "-f"]).arg(place.database());
     let mut pty = Pty::run(shell.args(["-u", REALM, "jephe"]));
     pty.answer(FIRST, "secret");
     pty.answer(SECOND, "secret");
-    assert_eq!(pty.end("done 0\n"), (Some(0), false));
+    assert_eq!(pty.end("done 0\n-icanon\n"), (Some(0), false));
 }
 
 #[test]
