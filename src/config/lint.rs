@@ -56,7 +56,7 @@ fn judge(Entry { name, value, .. }: &Entry) -> Option<String> {
             Some(format!("{name} takes blanks between its words; with a comma they are one word"))
         }
         Kind::Words => None,
-        Kind::Verifiers => value.split_ascii_whitespace().find_map(|word| judge_verifier(word)),
+        Kind::Verifiers => value.split_ascii_whitespace().find_map(judge_verifier),
     }
 }
 
