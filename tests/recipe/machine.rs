@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use crate::compare::matches;
 use crate::document::Dialogue;
 use crate::rig::base::{PATIENCE, TempDir, family, repository, target_dir, wait_until};
+use crate::rig::mount::{named, signal};
 use crate::rig::terminal::reads_a_terminal;
 
 /// How long a block may take: Sendmail is built in one of them.
@@ -131,7 +132,7 @@ impl Machine {
     pub fn log(&self) -> String {
         let text = self.read("/var/log/mail.log");
         let lines: Vec<&str> = text.lines().collect();
-        format!("\n---- mail.log\n{}\n", lines[lines.len().saturating_sub(20)..].join("\n"))
+        lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
     fn read(&self, path: &str) -> String {
@@ -157,12 +158,13 @@ impl Machine {
     }
 
     /// As [`Machine::talk`]; the error tells, too, whether it may be tried again: the program has ended by itself, and
-    /// nothing was typed. A program that goes on is left at the terminal.
+    /// nothing was typed.
     fn talk_once(&mut self, dialogue: &Dialogue) -> Result<String, (bool, String)> {
         self.write("/run/recipe/commands", &dialogue.command);
         self.type_line(&format!("script -qefc '. /run/recipe/commands' /dev/null; printf '%s %s\\n' '{DONE}' $?"));
-        let mut seen = String::new();
+        let mut seen = format!("# {}\n", dialogue.command);
         let mut typed: Vec<&str> = Vec::new();
+        let mut untouched = true;
         for (expected, answer) in &dialogue.exchanges {
             let fits = |text: &str| {
                 let text = without_echo(text, &typed);
@@ -171,7 +173,7 @@ impl Machine {
                 whole && matches(expected, text)
             };
             if !expected.is_empty() {
-                let failed = |(ended, text): (bool, String)| (ended && seen.is_empty(), format!("{seen}{text}"));
+                let failed = |(ended, text): (bool, String)| (ended && untouched, format!("{seen}{text}"));
                 let text = self.wait_for(fits).map_err(failed)?;
                 if !text.ends_with('\n') {
                     // A password is asked for: what is typed before the program reads is lost.
@@ -183,10 +185,11 @@ impl Machine {
             }
             self.type_line(answer);
             typed.push(answer);
+            untouched = false;
             seen += &format!("[typed {answer}]");
         }
         let Some((text, status)) = self.wait_done(PATIENCE) else {
-            return Err((false, format!("{seen}{}\n[the program does not end]", self.unread)));
+            return Err((false, format!("{seen}{}\n[the program does not end]", self.abort())));
         };
         seen += &text;
         let as_shown = matches(&dialogue.end, without_echo(&text, &typed));
@@ -232,9 +235,17 @@ impl Machine {
                 return Err((true, format!("{text}[exit status {status}]")));
             }
             if !self.read_more(end) {
-                return Err((false, format!("{}\n[no more came]", self.unread)));
+                return Err((false, format!("{}\n[no more came]", self.abort())));
             }
         }
+    }
+
+    /// Ends the terminal, and with it the program there; gives what was not yet used of what it printed.
+    fn abort(&mut self) -> String {
+        for pid in named(self.child.id(), "script") {
+            signal("KILL", pid);
+        }
+        self.wait_done(PATIENCE).unwrap_or_default().0
     }
 
     fn read_more(&mut self, end: Instant) -> bool {

@@ -33,56 +33,55 @@ fn build() {
     });
 }
 
-/// Follows one way from its first block to its last.
+/// Follows one way from its first block to its last. The first block that does not do as shown ends it, unless all is to
+/// be shown.
 fn follow(way: char) {
     build();
     let show = std::env::var_os("OXISASL_RECIPE_SHOW").is_some();
     let mut machine = Machine::new();
+    let mut failed = Vec::new();
     for block in document().iter().filter(|b| b.ways.is_empty() || b.ways.contains(way)) {
         let place = format!("way {way}, docs/sendmail.md:{} ({})", block.line, block.heading);
-        if show {
-            println!("==== {place}");
-        }
-        match &block.kind {
-            Kind::File { path, text } => machine.write(path, text),
-            Kind::Shell { commands, expected } => {
-                let (output, complaint) = run(&mut machine, commands, expected.as_deref());
-                let log = || machine.log();
-                assert!(complaint.is_empty(), "{place}: {complaint}\n{commands}---- printed\n{output}{}", log());
-                if show {
-                    println!("{commands}---- printed\n{output}");
-                }
-            }
-            Kind::Console(dialogues) => {
-                for dialogue in dialogues {
-                    match machine.talk(dialogue) {
-                        Ok(seen) if show => println!("# {}\n{seen}", dialogue.command),
-                        Ok(_) => {}
-                        Err(seen) => {
-                            panic!("{place}: # {}: not as shown:\n{seen}{}", dialogue.command, machine.log())
-                        }
-                    }
-                }
+        match follow_block(&mut machine, &block.kind) {
+            Ok(seen) if show => println!("==== {place}\n{seen}"),
+            Ok(_) => {}
+            Err(seen) => {
+                println!("==== {place}: NOT AS SHOWN\n{seen}\n---- mail.log\n{}", machine.log());
+                failed.push(place);
+                assert!(show, "{failed:?}");
             }
         }
     }
+    assert!(failed.is_empty(), "{failed:#?}");
 }
 
-/// Runs commands; gives what they printed and what is wrong with it, if anything.
+/// What was seen; the error has what is wrong, too.
+fn follow_block(machine: &mut Machine, kind: &Kind) -> Result<String, String> {
+    match kind {
+        Kind::File { path, text } => {
+            machine.write(path, text);
+            Ok(format!("---- {path}\n{text}"))
+        }
+        Kind::Shell { commands, expected } => run(machine, commands, expected.as_deref()),
+        Kind::Console(dialogues) => dialogues.iter().map(|d| machine.talk(d)).collect(),
+    }
+}
+
+/// Runs commands.
 ///
 /// Mail and log lines take a moment to arrive: commands that only read are tried until they read what is expected.
-fn run(machine: &mut Machine, commands: &str, expected: Option<&str>) -> (String, String) {
+fn run(machine: &mut Machine, commands: &str, expected: Option<&str>) -> Result<String, String> {
     let end = Instant::now() + PATIENCE;
     let only_read = commands.lines().all(|l| READING.iter().any(|r| l.starts_with(&format!("{r} "))));
     loop {
         let outcome = machine.run(commands);
         let complaint = match expected {
-            _ if !outcome.failed.is_empty() => format!("failed at {}", outcome.failed),
-            Some(expected) if !matches(expected, &outcome.output) => "printed something else than shown".to_owned(),
-            _ => String::new(),
+            _ if !outcome.failed.is_empty() => format!("---- failed at {}", outcome.failed),
+            Some(expected) if !matches(expected, &outcome.output) => format!("---- expected\n{expected}"),
+            _ => return Ok(format!("{commands}---- printed\n{}", outcome.output)),
         };
-        if complaint.is_empty() || !only_read || Instant::now() > end {
-            return (outcome.output, complaint);
+        if !only_read || Instant::now() > end {
+            return Err(format!("{commands}---- printed\n{}{complaint}", outcome.output));
         }
         thread::sleep(Duration::from_millis(100));
     }
