@@ -223,6 +223,18 @@ fn a_realm_in_the_name_counts_where_the_session_has_an_empty_one() {
 }
 
 #[test]
+fn the_host_name_is_a_realm_as_it_is_spelt() {
+    let place = Place::new();
+    place.set(Some("Mail.Domain.COM"), "jephe", "jephe").unwrap();
+    let login_at = |fqdn: &str| {
+        let server = place.server(&[]).session(ServerParams::new("smtp").fqdn(fqdn).realm("")).unwrap();
+        login(&server, "PLAIN", jephe("jephe", "jephe")).map_err(|error| error.code())
+    };
+    assert_eq!(login_at("Mail.Domain.COM"), Ok(()));
+    assert_eq!(login_at("mail.domain.com"), Err(Code::NoUser));
+}
+
+#[test]
 fn no_realm_is_offered_where_names_have_it() {
     let place = Place::new();
     place.set(None, "jephe", "jephe").unwrap();

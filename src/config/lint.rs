@@ -28,27 +28,17 @@ impl ConfigFile {
     /// seem to.
     #[must_use]
     pub fn lint(&self) -> Vec<Warning> {
-        self.judge_lines(VERIFIERS)
-    }
-
-    /// As [`lint`](Self::lint), for an application made for Cyrus SASL 1.5, which has a verifier more.
-    #[must_use]
-    pub fn lint_classic(&self) -> Vec<Warning> {
-        self.judge_lines(&[&["sasldb"], VERIFIERS].concat())
-    }
-
-    fn judge_lines(&self, verifiers: &[&str]) -> Vec<Warning> {
         let texts = self.entries().iter().flat_map(|entry| {
             let first = self.entry(&entry.name).map_or(entry.line, |first| first.line);
             let repeated = (first != entry.line)
                 .then(|| format!("{} is set in line {first} already, and that line counts", entry.name));
-            repeated.into_iter().chain(judge(entry, verifiers)).map(|text| (entry.line, text)).collect::<Vec<_>>()
+            repeated.into_iter().chain(judge(entry)).map(|text| (entry.line, text)).collect::<Vec<_>>()
         });
         texts.map(|(line, text)| Warning { path: self.path().to_owned(), line, text }).collect()
     }
 }
 
-fn judge(Entry { name, value, .. }: &Entry, verifiers: &[&str]) -> Option<String> {
+fn judge(Entry { name, value, .. }: &Entry) -> Option<String> {
     let Some(known) = find(name) else {
         let names = KNOWN.iter().map(|known| known.name);
         return Some(match name.strip_prefix("sasl_").filter(|rest| find(rest).is_some()).or(nearest(name, names)) {
@@ -66,11 +56,11 @@ fn judge(Entry { name, value, .. }: &Entry, verifiers: &[&str]) -> Option<String
             Some(format!("{name} takes blanks between its words; with a comma they are one word"))
         }
         Kind::Words => None,
-        Kind::Verifiers => value.split_ascii_whitespace().find_map(|word| judge_verifier(word, verifiers)),
+        Kind::Verifiers => value.split_ascii_whitespace().find_map(judge_verifier),
     }
 }
 
-fn judge_verifier(word: &str, verifiers: &[&str]) -> Option<String> {
+fn judge_verifier(word: &str) -> Option<String> {
     let word = word.to_ascii_lowercase();
     if let Some(reason) = unavailable(&word) {
         return Some(format!("nobody gets in by {word}: {reason}"));
@@ -78,10 +68,10 @@ fn judge_verifier(word: &str, verifiers: &[&str]) -> Option<String> {
     match word.as_str() {
         "alwaystrue" => Some("alwaystrue would let anyone in and is not here; nobody gets in by it".to_owned()),
         "auxprop-hashed" => Some("auxprop-hashed accepted every password once and is gone; use auxprop".to_owned()),
-        known if verifiers.contains(&known) => None,
-        _ => Some(match nearest(&word, verifiers.iter().copied()) {
+        known if VERIFIERS.contains(&known) => None,
+        _ => Some(match nearest(&word, VERIFIERS.iter().copied()) {
             Some(near) => format!("there is no password verifier {word:?}; did you mean {near}?"),
-            None => format!("there is no password verifier {word:?}; there are {}", verifiers.join(", ")),
+            None => format!("there is no password verifier {word:?}; there are {}", VERIFIERS.join(", ")),
         }),
     }
 }
@@ -139,15 +129,6 @@ mod tests {
         let text = "pwcheck_method: saslauthd auxprop pam shadow passwd pwcheck\npam_account: yes\nmech_list: PLAIN LOGIN\nlog_level: 3\nauto_transition: noplain\n\
                     sql_hostnames: a,b\nsql_usessl: no\nscram_secret_generate: 1\nsaslauthd_path: /run/saslauthd/mux\n";
         assert_eq!(lint(text), Vec::<String>::new());
-    }
-
-    #[test]
-    fn applications_of_1_5_have_a_verifier_more() {
-        let file = ConfigFile::parse(Path::new("Sendmail.conf"), b"pwcheck_method: sasldb\n").unwrap();
-        assert_eq!(file.lint_classic(), []);
-        assert_eq!(file.lint().len(), 1);
-        let file = ConfigFile::parse(Path::new("Sendmail.conf"), b"pwcheck_method: sasldp\n").unwrap();
-        assert!(file.lint_classic()[0].text.contains("did you mean sasldb?"));
     }
 
     #[test]

@@ -102,8 +102,11 @@ impl ServerSession {
     /// the old password.
     fn store_secrets(&self, name: &[u8], account: &Account, password: &Secret, left_out: Option<&str>) -> Result<()> {
         let chosen = self.with_secrets().filter(|(mechanism, _)| Some(mechanism.info().name.as_ref()) != left_out);
+        let options = self.options();
         let secrets = chosen
-            .map(|(mechanism, property)| Ok((mechanism, property, [mechanism.derive_secret(account, password)?])))
+            .map(|(mechanism, property)| {
+                Ok((mechanism, property, [mechanism.derive_secret(&options, account, password)?]))
+            })
             .collect::<Result<Vec<_>>>()?;
         let new = secrets.iter().map(|(_, property, values)| Change { name: property, values: &values[..] });
         let old = self.with_secrets().filter(|(mechanism, _)| Some(mechanism.info().name.as_ref()) == left_out);

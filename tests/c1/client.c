@@ -171,10 +171,11 @@ static void test_interaction(void)
     sasl_dispose(&client);
 }
 
-/* DIGEST-MD5 asks which realm where there is more than one to choose from. */
+/* DIGEST-MD5 asks which realm unless the server offers a single one. */
 static void test_realm(void)
 {
     static const char two[] = "realm=\"one\",realm=\"two\",nonce=\"abc\",qop=\"auth\",charset=utf-8,algorithm=md5-sess";
+    static const char none[] = "nonce=\"abc\",qop=\"auth\",charset=utf-8,algorithm=md5-sess";
     static const char one[] = "realm=\"one\",nonce=\"abc\",qop=\"auth\",charset=utf-8,algorithm=md5-sess";
     sasl_callback_t callbacks[] = {{SASL_CB_AUTHNAME, noted_name, "jephe"},
                                    {SASL_CB_PASS, noted_password, "secret"},
@@ -193,6 +194,13 @@ static void test_realm(void)
     is(sasl_client_start(client, "DIGEST-MD5", NULL, NULL, &out, &len, &mech), SASL_CONTINUE);
     is(sasl_client_step(client, one, sizeof one - 1, NULL, &out, &len), SASL_CONTINUE);
     check(strstr(out, "realm=\"one\"") != NULL);
+    my_free(out);
+    /* Where the server offers none the application may know one. */
+    *asked = 0;
+    is(sasl_client_start(client, "DIGEST-MD5", NULL, NULL, &out, &len, &mech), SASL_CONTINUE);
+    is(sasl_client_step(client, none, sizeof none - 1, NULL, &out, &len), SASL_CONTINUE);
+    check(strstr(asked, "realm()") != NULL);
+    check(strstr(out, "realm=\"two\"") != NULL);
     my_free(out);
     sasl_dispose(&client);
 }

@@ -312,6 +312,14 @@ fn make_database(library: &Library, sandbox: &Sandbox) {
     }
 }
 
+/// Runs the server on its standard input and output, `-bs`, in a sandbox; `input` is all that the client says.
+pub fn speak(library: &Library, config: &Config, sandbox: &Sandbox, input: &str) -> Ran {
+    let cf = config.write(library, sandbox, HOST, "");
+    let mut command = config.command(library, sandbox);
+    command.args(["-bs", "-L", "sm-stdin", "-ODeliveryMode=queueonly"]).arg("-C").arg(cf);
+    run(&mut command, input.as_bytes())
+}
+
 /// The bodies of all messages in this queue directory.
 fn queued(dir: &Path) -> Vec<String> {
     let mut bodies = Vec::new();

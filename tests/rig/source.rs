@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::base::{Library, must, repository};
 use super::client::{Hash, hex};
@@ -43,7 +44,8 @@ pub fn build(include: Option<&Path>, library: &Library) -> PathBuf {
         // the build: it needs only the names.
         let link = repository("target/rig").join(format!("link-{}", library.name));
         fs::create_dir_all(&link).expect("link directory");
-        let new = link.join(std::process::id().to_string());
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let new = link.join(format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
         symlink(library.file(), &new).and_then(|()| fs::rename(&new, link.join("libsasl2.so"))).expect("link");
         site += &format!("APPENDDEF(`confLIBDIRS', `-L{}')\n", link.display());
     }

@@ -4,7 +4,7 @@
 use crate::rig::base::Library;
 use crate::rig::classic::{self, make_sasldb};
 use crate::rig::postfix::{AUXPROP, Postfix, Settings};
-use crate::rig::sendmail::{AuthInfo, CLIENT, Config, HOST, Sent, Server, send};
+use crate::rig::sendmail::{AuthInfo, CLIENT, Config, HOST, MECHANISMS, Sent, Server, send};
 
 use super::challenger::Challenger;
 use super::site::{TIM, library, long_text, names, server};
@@ -88,6 +88,17 @@ fn the_strongest_mechanism_goes_first_and_each_refused_gives_way_to_the_next() {
         assert!(!sent.ran.status.success() && !sent.log.contains("AUTH=client, relay"), "{}", sent.log);
         assert_eq!(server.queued(), [""; 0]);
     }
+}
+
+/// What came after 1.5: the engine's own.
+#[test]
+fn stronger_mechanisms_are_spoken_where_they_are_named() {
+    let server = Server::start(&Library::stock(), &Config::default());
+    let mark = server.sandbox.log.mark();
+    let config = Config { mechanisms: MECHANISMS.to_owned(), ..classic::config() };
+    let sent = relay(&config, server.port, &AUTH, "by SCRAM\n");
+    assert_eq!(sent.tried(), ["SCRAM-SHA-512"], "{}", sent.ran.stdout);
+    assert_delivered(&sent, &server, mark, "SCRAM-SHA-512", 0, "by SCRAM\n");
 }
 
 /// With a realm that nobody is in, the mechanisms that send it fail; the others do not need it.

@@ -1,10 +1,11 @@
 //! The password database: what hides CRAM-MD5 and DIGEST-MD5, and what brings them back.
 
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
+use std::process::Command;
 
-use crate::rig::base::set_mode;
+use crate::rig::base::{must, repository, run, set_mode, target_dir};
 use crate::rig::classic::{self, make_sasldb};
 use crate::rig::sendmail::{Config, HOST, Server, USERS};
 
@@ -117,6 +118,45 @@ fn a_changed_password_counts_at_once() {
             assert_eq!(try_named(&server, name, TIM), 535, "{name}");
         }
     }
+}
+
+/// A database that `saslpasswd` has made, and each change of it, as the recipe has them.
+#[test]
+fn saslpasswd_and_the_server_agree() {
+    let mut server = start(&Config { database: false, ..classic::config() });
+    server.sandbox.dir.write("sasl/saslpasswd.conf", format!("sasldb_path: {}\n", file(&server).display()));
+    let conf = server.sandbox.dir.join("sasl");
+    let saslpasswd = |arguments: &[&str], password: &str| {
+        let mut command = Command::new(tool("saslpasswd"));
+        command.env("SASL_PATH", &conf).args(["-p", "-u", HOST]).args(arguments);
+        let ran = run(&mut command, format!("{password}\n").as_bytes());
+        assert!(ran.status.success(), "{ran:?}");
+    };
+    saslpasswd(&["-c", TIM.0], TIM.1);
+    let mode = fs::metadata(file(&server)).expect("the database").permissions().mode();
+    assert_eq!(mode & 0o077, 0, "mode {mode:o}");
+    // That there is a database at all counts after a restart, what is in it at once.
+    assert_eq!(after_restart(&mut server), ALL);
+    saslpasswd(&["-c", "ursel"], "first");
+    saslpasswd(&["ursel"], "second");
+    let (ursel, before) = (("ursel", "second"), ("ursel", "first"));
+    for name in names() {
+        for (who, code) in [(TIM, 235), (ursel, 235), (before, 535)] {
+            assert_eq!(try_named(&server, name, who), code, "{name} {who:?}");
+        }
+    }
+    saslpasswd(&["-d", "ursel"], "");
+    for name in names() {
+        assert_eq!(try_named(&server, name, ursel), 535, "{name}");
+    }
+}
+
+/// One of our tools, built by cargo.
+fn tool(name: &str) -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--package", "oxisasl-tools", "--bin", name, "--target-dir"]).arg(target_dir());
+    must(cargo.current_dir(repository("")));
+    target_dir().join("debug").join(name)
 }
 
 /// Sendmail looks at the mode as if root were anybody: it takes no file that only another user may read.

@@ -1,11 +1,14 @@
 //! Every mechanism, right and wrong, and what Sendmail makes of the answers.
 
+use std::thread;
+
 use crate::rig::classic;
 use crate::rig::client::{Hash, Plain, hex};
-use crate::rig::sendmail::{Config, USERS};
+use crate::rig::sandbox::Sandbox;
+use crate::rig::sendmail::{Config, HOST, USERS, speak};
 
 use super::site::{
-    TIM, attempt, authenticated, encode, greeted, listed, mechanism, names, refused, server, start, try_named,
+    TIM, attempt, authenticated, encode, greeted, library, listed, mechanism, names, refused, server, start, try_named,
 };
 
 #[test]
@@ -246,6 +249,47 @@ fn auth_options_become_security_flags() {
         let server = start(&Config { options: options.to_owned(), ..classic::config() });
         assert_eq!(listed(&server), expected, "AuthOptions={options}");
     }
+    // Nothing withstands active attacks or dictionaries, keeps past sessions secret or passes credentials on.
+    for options in ["a", "c", "d", "f"] {
+        let server = start(&Config { options: options.to_owned(), ..classic::config() });
+        assert_eq!(listed(&server), "", "AuthOptions={options}");
+        let reply = server.connect().command("AUTH PLAIN");
+        assert_eq!(reply.code, 503, "{reply:?}");
+    }
+}
+
+/// Each connection is a process of its own, all forked from one that has initialised the library.
+#[test]
+fn many_clients_may_come_at_once() {
+    let server = server();
+    thread::scope(|scope| {
+        for number in 0..12 {
+            let server = &server;
+            scope.spawn(move || {
+                for name in names() {
+                    assert_eq!(try_named(server, name, (TIM.0, "wrong")), 535, "{name}");
+                    let mut smtp = greeted(server);
+                    assert_eq!(smtp.auth(&mut *mechanism(name, TIM.0, TIM.1), true).code, 235, "{name}");
+                    assert_eq!(smtp.relay(&format!("{number} by {name}\r\n")).code, 250, "{name}");
+                }
+            });
+        }
+    });
+    assert_eq!(server.queued().len(), 48);
+}
+
+/// `sendmail -bs` speaks on its standard input and output, and has no addresses to give to the library.
+#[test]
+fn standard_input_is_served_too() {
+    let sandbox = Sandbox::new("classic-bs", HOST);
+    classic::make_sasldb(&library(), &sandbox.dir.join("sasldb"), HOST, USERS);
+    let login = "EHLO client.example.test\r\nAUTH LOGIN\r\ndGlt\r\ndGFuc3RhYWZ0YW5zdGFhZg==\r\nQUIT\r\n";
+    let ran = speak(&library(), &classic::config(), &sandbox, login);
+    let said: Vec<&str> = ran.stdout.lines().map(|l| l.trim_end_matches('\r')).collect();
+    assert!(said.contains(&"250-AUTH LOGIN PLAIN CRAM-MD5 DIGEST-MD5"), "{ran:?}");
+    let expected = ["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6", "235 2.0.0 OK Authenticated"];
+    assert!(said.windows(3).any(|w| w == expected), "{ran:?}");
+    sandbox.log.expect("authid=tim, mech=LOGIN, bits=0");
 }
 
 #[test]

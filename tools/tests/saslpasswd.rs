@@ -269,6 +269,12 @@ fn the_configuration_names_the_database() {
     let ran = set(second.to_str().expect("a path of text"), &[]);
     let text = format!("saslpasswd: generic failure: {}:2: expected a colon", broken.display());
     assert!(ran.status.code() == Some(1) && ran.stderr.starts_with(&text), "{ran:?}");
+    // Nor does another directory count where the first has no such file.
+    for separator in [":", "="] {
+        let path = format!("{}{separator}{}", place.dir.dir("third").display(), second.display());
+        let ran = set(&path, &["-f", chosen.to_str().expect("a path of text")]);
+        assert_eq!(told(&ran), (Some(0), "", ""), "{path}");
+    }
 }
 
 #[test]

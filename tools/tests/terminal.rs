@@ -8,10 +8,10 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
-use common::base::{PATIENCE, TempDir, wait_until};
+use common::base::{PATIENCE, TempDir, family, wait_until};
 use common::pty::Pty;
 use common::{Place, REALM, SASLPASSWD, lines, login};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 const FIRST: &str = "Password: ";
 const SECOND: &str = "Again (for verification): ";
@@ -267,7 +267,24 @@ fn in_the_background_it_waits_until_it_has_the_terminal() {
     pty.answer(SECOND, "secret");
     // What the terminal was like before it was the tool's does not count.
     assert_eq!(pty.end("done 0\n-ixon\n"), (Some(0), true));
+    assert_eq!(pty.screen().matches(FIRST).count(), 1, "{}", pty.screen());
     login::assert_password(&place.database(), "jephe", "secret");
+}
+
+#[test]
+fn ended_in_the_background_it_leaves_the_terminal_to_others() {
+    let place = Place::new();
+    let script = "\"$0\" -f \"$1\" jephe; echo; echo stopped; stty echo; kill -s TERM %1; kill -s CONT %1; wait %1; \
+                  echo done $?";
+    let mut shell = Command::new("bash");
+    let mut pty = Pty::run(shell.args(["--norc", "-mc", script, SASLPASSWD]).arg(place.database()));
+    pty.expect(FIRST);
+    let name = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let tool = family(pty.pid()).into_iter().find(|pid| name(pid) == "saslpasswd\n").expect("saslpasswd");
+    let tool = Pid::from_raw(tool.cast_signed()).expect("its number");
+    kill_process(tool, Signal::STOP).expect("kill");
+    pty.expect("stopped\n");
+    assert_eq!(pty.end("done 143\n"), (Some(0), true));
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
     log.heed(&options);
     // Whoever lowers the level below that of warnings is spared these too.
     if let Some(file) = &options.config {
-        file.lint_classic().iter().for_each(|warning| log.log(Level::Warn, &warning.to_string()));
+        file.lint().iter().for_each(|warning| log.log(Level::Warn, &warning.to_string()));
     }
     let database = Sasldb::classic();
     let path = database.path(&options).to_string_lossy().into_owned();
