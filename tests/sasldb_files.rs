@@ -13,34 +13,7 @@ use std::time::{Duration, Instant};
 use oxisasl::Code;
 use oxisasl::store::bdb::BdbFile;
 use oxisasl::store::sasldb::{Format, SasldbFile};
-use scratch::{Pairs, Running, Scratch, compile, hex, parse_dump, run};
-
-fn saslpasswd2(db: &Path, realm: &str, user: &str, password: Option<&str>) {
-    let mut command = Command::new("saslpasswd2");
-    command.arg("-f").arg(db).args(["-u", realm]);
-    match password {
-        Some(_) => command.args(["-p", "-c"]),
-        None => command.arg("-d"),
-    };
-    run(command.arg(user), password.unwrap_or_default().as_bytes());
-}
-
-fn db_dump(db: &Path) -> Pairs {
-    parse_dump(&run(Command::new("db5.3_dump").arg(db), b"").stdout)
-}
-
-fn db_load(db: &Path, settings: &[&str], pairs: &[(Vec<u8>, Vec<u8>)]) {
-    let mut dump = String::from("VERSION=3\nformat=bytevalue\ntype=hash\nHEADER=END\n");
-    for (key, value) in pairs {
-        dump += &format!(" {}\n {}\n", hex(key), hex(value));
-    }
-    dump += "DATA=END\n";
-    let mut command = Command::new("db5.3_load");
-    for setting in settings {
-        command.args(["-c", setting]);
-    }
-    run(command.arg(db), dump.as_bytes());
-}
+use scratch::{Pairs, Running, Scratch, compile, db_dump, db_load, run, saslpasswd2, users};
 
 /// What our reader finds.
 fn ours(db: &Path) -> Pairs {
@@ -69,12 +42,6 @@ fn agree(db: &Path) {
         missing.push(b'x');
         assert!(file.get_many(&[missing], u32::MAX).unwrap().pop().unwrap().is_none());
     }
-}
-
-fn users(count: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
-    (0..count)
-        .map(|n| (format!("user{n}\0example.com\0userPassword").into_bytes(), format!("secret of {n}").into_bytes()))
-        .collect()
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! Reading Berkeley DB hash files, the format of Debian's `/etc/sasldb2`, without Berkeley DB.
+//! Berkeley DB hash files, the format of Debian's `/etc/sasldb2`, without Berkeley DB.
 //!
-//! Files of Berkeley DB 4.0 and later are read, in either byte order and with or without checksums. They are only ever
-//! opened for reading; no lock or other file is made.
+//! Files of Berkeley DB 2 and later (versions 4 to 10 of the format) are read, in either byte order and with or without
+//! checksums; for that they are only opened, and no lock or other file is made. Those of 3.2 to 5.3 (versions 7 to 9) are
+//! written: as a fresh file of the same version, byte order and page size (`change.rs`).
 //!
 //! # A file that is being written
 //! Stock `saslpasswd2` writes a file in place, page by page and without locks. An answer is therefore believed only
@@ -9,8 +10,11 @@
 //! rest; or else when two readings from scratch, some time apart, agree. If neither happens for a while,
 //! [`Code::TryAgain`] is returned.
 
+mod change;
 mod duplicates;
 mod hash;
+mod image;
+mod meta;
 mod page;
 
 use std::fs::{self, File, Metadata};
@@ -22,8 +26,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Code, Error, Result};
 use crate::secret::Secret;
+pub use change::MAX_ENTRIES;
 use hash::HashFile;
-pub(crate) use hash::MAGIC;
+pub(crate) use meta::MAGIC;
 use page::{Problem, Read};
 
 /// Two writes closer together than this may leave the same time stamp.
@@ -173,7 +178,7 @@ impl BdbFile {
         self.read(|(), ()| true, HashFile::verify)
     }
 
-    /// The version of the format: 8, 9 or 10.
+    /// The version of the format: 4 to 10.
     ///
     /// # Errors
     /// As [`BdbFile::get_many`].

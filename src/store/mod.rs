@@ -13,6 +13,7 @@ pub mod auxprop_sasldb;
 pub mod bdb;
 pub mod lmdb;
 pub mod memory;
+mod replace;
 pub mod sasldb;
 
 /// What a store is told about the session that asks.

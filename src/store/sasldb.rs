@@ -206,7 +206,7 @@ impl SasldbFile {
     pub fn delete(&self, user: impl AsRef<[u8]>, realm: impl AsRef<[u8]>, property: impl AsRef<[u8]>) -> Result<bool> {
         let key = key(user.as_ref(), realm.as_ref(), property.as_ref())?;
         match self.writable()? {
-            Backend::Bdb(_) => Err(self.read_only()),
+            Backend::Bdb(file) => file.apply(&[(key, None)]),
             Backend::Lmdb(file) => file.delete(&key),
         }
     }
@@ -221,7 +221,7 @@ impl SasldbFile {
             .map(|edit| Ok((self.checked_key(edit)?, edit.value)))
             .collect::<Result<Vec<(Vec<u8>, Option<&[u8]>)>>>()?;
         match self.writable()? {
-            Backend::Bdb(_) => Err(self.read_only()),
+            Backend::Bdb(file) => file.apply(&edits).map(|_| ()),
             Backend::Lmdb(file) => file.apply(&edits),
         }
     }
@@ -271,9 +271,9 @@ impl SasldbFile {
     /// # Errors
     /// [`Code::Fail`] with what to do instead, where it is not; as [`SasldbFile::open`], where it cannot be looked at.
     pub fn check_writable(&self) -> Result<()> {
-        match self.format()? {
-            Format::BerkeleyHash => Err(self.read_only()),
-            Format::Lmdb | Format::Missing => Ok(()),
+        match self.writable()? {
+            Backend::Bdb(file) => file.check_writable(),
+            Backend::Lmdb(_) => Ok(()),
         }
     }
 
@@ -310,14 +310,6 @@ impl SasldbFile {
 
     fn keep(&self, backend: &Backend) {
         *self.backend.lock().unwrap_or_else(PoisonError::into_inner) = Some(backend.clone());
-    }
-
-    fn read_only(&self) -> Error {
-        Error::fail(format!(
-            "{}: this is a Berkeley DB file, which is read but not written; move it away and set the passwords \
-             again (that makes a new database), or change it with the saslpasswd2 of Cyrus SASL",
-            self.path.display()
-        ))
     }
 }
 

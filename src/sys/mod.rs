@@ -5,6 +5,7 @@
 #[cfg(feature = "lmdb")]
 pub(crate) mod db;
 pub mod env;
+pub(crate) mod file;
 pub mod host;
 pub mod net;
 pub mod syslog;
