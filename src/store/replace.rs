@@ -8,7 +8,8 @@
 //!
 //! # What is left at any moment
 //! The new file is complete and on disk before it gets the name. Whoever is killed before leaves the old one, and perhaps
-//! an unfinished file beside it, which only its owner can read and which the next one who changes the file removes.
+//! an unfinished file beside it, which nobody can read who cannot read the database, and which the next one who changes it
+//! removes.
 
 use std::ffi::OsString;
 use std::fs::{self, DirEntry, File, Metadata, OpenOptions, Permissions, TryLockError};

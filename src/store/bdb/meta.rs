@@ -1,13 +1,13 @@
 //! The metadata page of a Berkeley DB hash file: page 0, of which 512 bytes mean something.
 //!
-//! | version | Berkeley DB | bucket numbers at | spares at | flags at |
-//! |---|---|---|---|---|
-//! | 4, 5 | 2, 3.0 | 32 | 60, meaning something else | 56 |
-//! | 6 | 3.1 | 56 | 80 | 32 |
-//! | 7 | 3.2, 3.3 | 72 | 96 | 48 |
-//! | 8 | 4.0 to 4.5 | as 7 | | |
-//! | 9 | 4.6 to 5.3 | as 7 | | |
-//! | 10 | 6.0 and later | as 7 | | |
+//! | version | Berkeley DB | bucket numbers at | spares at |
+//! |---|---|---|---|
+//! | 4, 5 | 2, 3.0 | 32 | 60, meaning something else |
+//! | 6 | 3.1 | 56 | 80 |
+//! | 7 | 3.2, 3.3 | 72 | 96 |
+//! | 8 | 4.0 to 4.5 | 72 | 96 |
+//! | 9 | 4.6 to 5.3 | 72 | 96 |
+//! | 10 | 6.0 and later | 72 | 96 |
 //!
 //! The bucket numbers are six numbers of 32 bits: the last bucket, the mask for the hash, the mask of the doubling before,
 //! the fill factor, the number of keys, and the hash of a text. Up to 8, pages of pairs are in no order.
@@ -40,8 +40,6 @@ const WRITTEN: std::ops::RangeInclusive<u32> = 7..=9;
 const SORTED: u32 = 9;
 /// The text whose hash every file carries, so that a file made with another hash function can be told.
 const HASHED_TEXT: &[u8] = b"%$sniglet^&\0";
-/// A file that holds several databases.
-const FLAG_DATABASES: u32 = 2;
 
 /// What the metadata page says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +55,6 @@ pub(super) struct Meta {
     spares: [u32; 32],
     /// How many pairs there are. Berkeley DB does not rely on it, and it is not always right.
     pub entries: u32,
-    flags: u32,
     /// Whether keys are hashed with the default function of Berkeley DB 3 and later.
     pub default_hash: bool,
 }
@@ -66,15 +63,14 @@ pub(super) struct Meta {
 struct Offsets {
     buckets: usize,
     spares: usize,
-    flags: usize,
 }
 
 impl Offsets {
     fn of(version: u32) -> Self {
         match version {
-            ..=5 => Offsets { buckets: 32, spares: 60, flags: 56 },
-            6 => Offsets { buckets: 56, spares: 80, flags: 32 },
-            _ => Offsets { buckets: 72, spares: 96, flags: 48 },
+            ..=5 => Offsets { buckets: 32, spares: 60 },
+            6 => Offsets { buckets: 56, spares: 80 },
+            _ => Offsets { buckets: 72, spares: 96 },
         }
     }
 
@@ -124,7 +120,6 @@ impl Meta {
             low_mask: number(at.bucket(2))?,
             spares: spares(version, |index| number(at.spare(index)))?,
             entries: number(at.bucket(4))?,
-            flags: number(at.flags)?,
             default_hash: number(at.bucket(5))? == page::key_hash(HASHED_TEXT),
         };
         meta.check()?;
@@ -190,8 +185,6 @@ impl Meta {
             ))
         } else if !self.default_hash {
             Err("a file made with a hash function of a program's own is read but not written".to_owned())
-        } else if self.flags & FLAG_DATABASES != 0 {
-            Err("a file of several databases is not written".to_owned())
         } else {
             Ok(())
         }
