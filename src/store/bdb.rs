@@ -282,4 +282,6 @@ fn read_view<T>(view: &View, read: impl Fn(&HashFile) -> Read<T>) -> Read<T> {
 }
 
 #[cfg(test)]
+mod corruption;
+#[cfg(test)]
 mod tests;

@@ -241,3 +241,101 @@ fn cannot(path: &Path, what: &str, error: &io::Error) -> Error {
     let hint = if error.kind() == ErrorKind::StorageFull { "; it is as it was" } else { "" };
     Error::fail(format!("{}: cannot change the password database: cannot {what}: {error}{hint}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder that goes away with the test.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("oxisasl-replace-{}-{name}", std::process::id()));
+            fs::create_dir(&path).unwrap();
+            fs::write(path.join("file"), "old").unwrap();
+            Folder(path)
+        }
+
+        fn file(&self) -> PathBuf {
+            self.0.join("file")
+        }
+
+        fn names(&self) -> usize {
+            fs::read_dir(&self.0).unwrap().count()
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_millis(50)
+    }
+
+    fn late() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
+    #[test]
+    fn one_at_a_time_and_the_others_give_up_in_the_end() {
+        let folder = Folder::new("lock");
+        let first = Locked::new(&folder.file(), soon()).unwrap();
+        let error = Locked::new(&folder.file(), soon()).unwrap_err();
+        assert_eq!(error.code(), Code::TryAgain);
+        assert!(error.detail().contains(folder.file().to_str().unwrap()), "{error}");
+        drop(first);
+        Locked::new(&folder.file(), soon()).unwrap();
+    }
+
+    #[test]
+    fn who_waited_gets_the_new_file_and_not_the_old_one() {
+        let folder = Folder::new("wait");
+        let first = Locked::new(&folder.file(), soon()).unwrap();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| Locked::new(&folder.file(), late()).unwrap());
+            assert!(first.replace(|out| out.write_all(b"new"), |_| true).unwrap());
+            drop(first);
+            let second = second.join().unwrap();
+            assert_eq!(io::read_to_string(second.file()).unwrap(), "new");
+        });
+        assert_eq!(folder.names(), 1);
+    }
+
+    #[test]
+    fn a_file_that_changed_meanwhile_is_left() {
+        let folder = Folder::new("changed");
+        let locked = Locked::new(&folder.file(), soon()).unwrap();
+        assert!(!locked.replace(|out| out.write_all(b"new"), |_| false).unwrap());
+        // Another file of that name, by someone who takes no lock.
+        fs::write(folder.0.join("other"), "other").unwrap();
+        fs::rename(folder.0.join("other"), folder.file()).unwrap();
+        assert!(!locked.replace(|out| out.write_all(b"new"), |_| true).unwrap());
+        assert_eq!(fs::read_to_string(folder.file()).unwrap(), "other");
+        assert_eq!(folder.names(), 1);
+    }
+
+    #[test]
+    fn a_failed_write_leaves_nothing_and_neither_do_killed_writers() {
+        let folder = Folder::new("failed");
+        let locked = Locked::new(&folder.file(), soon()).unwrap();
+        let full = || Err(io::Error::from(ErrorKind::StorageFull));
+        let error = locked.replace(|_| full(), |_| true).unwrap_err();
+        assert!(error.detail().contains("it is as it was"), "{error}");
+        assert_eq!(folder.names(), 1);
+        // One that is being written stays; one whose writer is gone does not, and neither does a link lead anywhere.
+        let alive = Unfinished::new(&folder.0, &locked.prefix()).unwrap();
+        let dead = folder.0.join(".file-0123456789abcdef.oxisasl-new");
+        fs::write(&dead, "half").unwrap();
+        fs::write(folder.0.join("bystander"), "").unwrap();
+        std::os::unix::fs::symlink("bystander", folder.0.join(".file-1.oxisasl-new")).unwrap();
+        assert!(locked.replace(|out| out.write_all(b"new"), |_| true).unwrap());
+        assert!(!dead.exists());
+        assert!(alive.path.as_ref().unwrap().exists() && folder.0.join("bystander").exists());
+        drop(alive);
+        assert_eq!(folder.names(), 3, "the file, the bystander, and the link");
+    }
+}

@@ -29,7 +29,7 @@ pub const MAX_ENTRIES: usize = 100_000;
 type Edits<'a> = Vec<(Vec<u8>, Option<&'a [u8]>)>;
 
 /// The whole file at one moment.
-struct Snapshot {
+pub(super) struct Snapshot {
     stamp: Stamp,
     file: HashFile,
     pairs: Vec<Pair>,
@@ -65,7 +65,11 @@ impl BdbFile {
     }
 
     /// Makes changes; None if there was nothing to change, else the file as it was before, still locked.
-    fn apply_once(&self, edits: &[(Vec<u8>, Option<&[u8]>)], deadline: Instant) -> Result<Option<(Locked, Snapshot)>> {
+    pub(super) fn apply_once(
+        &self,
+        edits: &[(Vec<u8>, Option<&[u8]>)],
+        deadline: Instant,
+    ) -> Result<Option<(Locked, Snapshot)>> {
         loop {
             let lock = Locked::new(&self.path, deadline)?;
             let before = self.snapshot(lock.file(), deadline)?;
@@ -89,7 +93,7 @@ impl BdbFile {
     }
 
     /// Does to the new file what was done to the old one while it was being replaced.
-    fn carry_over(&self, lock: &Locked, before: Snapshot) -> Result<()> {
+    pub(super) fn carry_over(&self, lock: &Locked, before: Snapshot) -> Result<()> {
         let touched = |metadata: &std::fs::Metadata| {
             let now = Stamp::of(metadata);
             // The time of change is that of the loss of its name.

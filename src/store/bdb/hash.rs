@@ -50,7 +50,7 @@ impl HashFile {
     /// Reads a page.
     pub(super) fn page(&self, number: u32, buffer: &mut [u8]) -> Read<()> {
         if number == 0 || number > self.meta.last_page {
-            return damaged(number, "it is referred to, but lies outside the file");
+            return damaged(number, "it is referred to, but lies outside the file; is that truncated?");
         }
         let at = u64::from(number) * self.meta.layout.page_size as u64;
         match self.file.read_exact_at(buffer, at) {

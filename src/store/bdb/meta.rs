@@ -151,7 +151,7 @@ impl Meta {
         let page = self.spares.get(group).and_then(|before| before.checked_add(bucket));
         match page {
             Some(page) if page != 0 && page <= self.last_page => Ok(page),
-            _ => damaged(0, format!("it puts bucket {bucket} outside the file")),
+            _ => damaged(0, format!("it puts bucket {bucket} outside the file; is that truncated?")),
         }
     }
 
