@@ -17,13 +17,14 @@ mod image;
 mod meta;
 mod page;
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use super::stamp::Stamp;
 use crate::error::{Code, Error, Result};
 use crate::secret::Secret;
 pub use change::MAX_ENTRIES;
@@ -31,14 +32,8 @@ use hash::HashFile;
 pub(crate) use meta::MAGIC;
 use page::{Problem, Read};
 
-/// Two writes closer together than this may leave the same time stamp.
-const CLOCK_GRAIN: Duration = Duration::from_millis(20);
-/// The same for file systems that count whole seconds.
-const COARSE_GRAIN: Duration = Duration::from_millis(1100);
 /// How long to wait between two readings of a file that is being written.
 const PAUSE: Duration = Duration::from_millis(2);
-/// A file last written longer ago than this is not about to be completed by its writer: if it is damaged, it stays so.
-const STALLED_WRITER: Duration = Duration::from_secs(2);
 /// How long to try before giving up.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// Files of at most this many bytes are checked whole when they are first read and whenever they have changed.
@@ -49,16 +44,6 @@ const CHECKED_WHOLE: u64 = 1 << 20;
 pub struct BdbFile {
     path: PathBuf,
     cache: Mutex<Cache>,
-}
-
-/// What tells one state of a file from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    length: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
 }
 
 /// The file with its metadata as they were when it had this stamp.
@@ -88,39 +73,6 @@ impl View {
                 .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == (self.stamp.device, self.stamp.inode)),
             Err(_) => true,
         }
-    }
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Stamp {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            length: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-
-    /// How long ago a time stamp of the file was; None if its clock is ahead of ours.
-    fn age((seconds, nanoseconds): (i64, i64)) -> Option<Duration> {
-        let at = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanoseconds).ok()?);
-        SystemTime::now().duration_since(UNIX_EPOCH).ok()?.checked_sub(at)
-    }
-
-    fn grain(&self) -> Duration {
-        if self.modified.1 == 0 && self.changed.1 == 0 { COARSE_GRAIN } else { CLOCK_GRAIN }
-    }
-
-    /// Whether a write from now on is sure to change the stamp.
-    fn settled(&self, since: Instant) -> bool {
-        let touched = self.modified.max(self.changed);
-        since.elapsed() >= self.grain() || Stamp::age(touched).is_some_and(|age| age >= self.grain())
-    }
-
-    /// Whether the last write was so long ago that it is not still going on.
-    fn old(&self) -> bool {
-        Stamp::age(self.modified).is_some_and(|age| age >= STALLED_WRITER)
     }
 }
 

@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 use super::hash::HashFile;
 use super::image::{Image, Pair};
 use super::page::{Problem, Read};
-use super::{BdbFile, PATIENCE, PAUSE, Stamp};
+use super::{BdbFile, PATIENCE, PAUSE};
 use crate::error::{Code, Error, Result};
 use crate::rng;
 use crate::secret::Secret;
 use crate::store::replace::Locked;
+use crate::store::stamp::Stamp;
 
 /// How long to wait for others who change the file.
 const QUEUE: Duration = Duration::from_secs(10);
