@@ -68,18 +68,10 @@ fn stock_saslpasswd2_files_are_read() {
     saslpasswd2(&db, "example.com", "alice", None);
     assert_eq!(get("alice", "example.com"), None);
     assert!(!file.user_exists("alice", "example.com").unwrap());
-    assert_eq!(file.users().unwrap().len(), 2);
+    let passwords = file.users().unwrap().into_iter().filter(|entry| entry.property == b"userPassword");
+    assert_eq!(passwords.count(), 2, "there may be secrets of other mechanisms");
     agree(&db);
 
-    let before = fs::read(&db).unwrap();
-    let refused = file.put("carol", "example.com", "userPassword", b"x").unwrap_err();
-    assert_eq!(file.check_writable().unwrap_err(), refused, "whoever asks first is told the same");
-    assert_eq!(refused.code(), Code::Fail);
-    for part in [db.to_str().unwrap(), "Berkeley DB", "saslpasswd2"] {
-        assert!(refused.detail().contains(part), "{refused}");
-    }
-    assert_eq!(file.delete("bob", "example.com", "userPassword").unwrap_err().code(), Code::Fail);
-    assert_eq!(fs::read(&db).unwrap(), before);
     assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 1, "no lock or other file is made");
 }
 
@@ -177,7 +169,7 @@ fn other_files_are_refused_by_name() {
         ] {
             assert_eq!(error.code(), Code::Fail);
             assert!(error.detail().contains(path.to_str().unwrap()), "{error}");
-            assert!(error.detail().contains(words) || error.detail().contains("is read but not written"), "{error}");
+            assert!(error.detail().contains(words), "{error}");
         }
     };
     let load = |name: &str, arguments: &[&str]| {
@@ -191,10 +183,7 @@ fn other_files_are_refused_by_name() {
     load("encrypted", &["-t", "hash", "-P", "password"]);
     refused("encrypted", "encrypted");
     for (name, magic, words) in [
-        ("gdbm", &0x1357_9acf_u32.to_le_bytes()[..], "GDBM"),
-        ("gdbm-old", &0x1357_9ace_u32.to_be_bytes(), "GDBM"),
-        ("gdbm-sync", &0x1357_9ad0_u32.to_le_bytes(), "GDBM"),
-        ("bdb185", &0x0006_1561_u32.to_be_bytes(), "1.85"),
+        ("bdb185", &0x0006_1561_u32.to_be_bytes()[..], "1.85 hash file (db_dump185"),
         ("sqlite", b"SQLite format 3\0", "SQLite"),
         ("text", b"alice:secret\n", "no password database"),
         ("short", b"\0", "no password database"),

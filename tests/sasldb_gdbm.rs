@@ -94,9 +94,17 @@ fn it_is_a_password_database_that_is_not_written() {
         }
     }
     assert_eq!(fs::read(&db).unwrap(), before);
+    // Only the beginning of one.
+    let cut = scratch.path("cut");
+    for length in [4, 30, 100] {
+        fs::write(&cut, &before[..length]).unwrap();
+        let error = SasldbFile::open(&cut).unwrap().get("user7", "example.com", "userPassword").unwrap_err();
+        assert_eq!(error.code(), Code::Fail);
+        assert!(error.detail().contains(cut.to_str().unwrap()) && error.detail().contains("truncated"), "{error}");
+    }
     let long = GdbmFile::new(&db).get_many(&[users(8)[7].0.clone()], 10).unwrap_err();
     assert_eq!(long.code(), Code::BufOver);
-    assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 2, "no lock or other file is made");
+    assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 3, "no lock or other file is made");
 }
 
 #[test]

@@ -394,6 +394,10 @@ const FOREIGN: &[(usize, u32, &str)] = &[
     (12, 0x0004_2253, "a Berkeley DB queue file"),
     (12, 0x0007_4582, "a Berkeley DB heap file"),
     (0, 0x0005_3162, "a Berkeley DB 1.85 btree file"),
-    (0, 0x0006_1561, "a Berkeley DB 1.85 hash file"),
+    (
+        0,
+        0x0006_1561,
+        "a Berkeley DB 1.85 hash file (db_dump185 of the system that made it, and db5.3_load here, make a newer one of it)",
+    ),
     (0, u32::from_ne_bytes(*b"SQLi"), "an SQLite file"),
 ];
