@@ -1,5 +1,7 @@
-# make            builds libsasl2.so.2, libsasl2.a and the pkg-config file
-# make install    installs them with the headers: PREFIX=/usr/local LIBDIR=... DESTDIR=...
+# make            builds libsasl2.so.2 and libsasl.so.7, each also as .a, and the tools
+# make install    installs them with headers and pkg-config files: PREFIX=/usr/local LIBDIR=... DESTDIR=...
+#                 SASL1_INCLUDEDIR=... is where programs for libsasl.so.7 find <sasl.h>
+# make install-tools    installs the tools only, with their manual pages: SBINDIR=... MANDIR=...
 # make demo       shows stock Sendmail authenticating on this library
 # make check      everything that CI runs
 # make link-cc    links the shared library with the C compiler, where lld is not to be had
@@ -8,6 +10,9 @@ PREFIX ?= /usr/local
 MULTIARCH := $(shell cc -print-multiarch 2>/dev/null)
 LIBDIR ?= $(PREFIX)/lib$(if $(filter /usr,$(PREFIX)),$(if $(MULTIARCH),/$(MULTIARCH)))
 INCLUDEDIR ?= $(PREFIX)/include
+SASL1_INCLUDEDIR ?= $(INCLUDEDIR)/sasl1
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
 DESTDIR ?=
 CARGO ?= cargo
 
@@ -15,32 +20,60 @@ RELEASE := target/release
 # Where programs find the library under the name that they ask for, before it is installed.
 STAGE := target/lib
 HEADERS := $(wildcard include/sasl/*.h)
+SASL1_HEADERS := $(wildcard include/sasl1/*.h)
+# The files that hold the libraries, which carry the numbers that libtool would give them.
+LIBSASL2 := libsasl2.so.2.0.25
+LIBSASL := libsasl.so.7.1.11
+TOOLS := saslpasswd sasldblistusers
+MANUALS := $(TOOLS:%=docs/man/%.8)
 
-.PHONY: all install uninstall demo check link-cc clean
+.PHONY: all tools install install-tools uninstall demo check link-cc clean
 
-all:
-	$(CARGO) build --release --locked -p oxisasl-libsasl2
+all: tools
+	$(CARGO) build --release --locked -p oxisasl-libsasl2 -p oxisasl-libsasl
 	mkdir -p $(STAGE)
 	cp $(RELEASE)/libsasl2.so $(STAGE)/libsasl2.so.2.new
 	mv $(STAGE)/libsasl2.so.2.new $(STAGE)/libsasl2.so.2
 	ln -sf libsasl2.so.2 $(STAGE)/libsasl2.so
 	cp $(RELEASE)/libsasl2.a $(STAGE)/libsasl2.a
+	cp $(RELEASE)/libsasl.so $(STAGE)/libsasl.so.7.new
+	mv $(STAGE)/libsasl.so.7.new $(STAGE)/libsasl.so.7
+	ln -sf libsasl.so.7 $(STAGE)/libsasl.so
+	cp $(RELEASE)/libsasl.a $(STAGE)/libsasl.a
 
-install: all
-	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/sasl
-	install -m 644 $(STAGE)/libsasl2.so.2 $(DESTDIR)$(LIBDIR)/libsasl2.so.2.0.25.new
-	mv $(DESTDIR)$(LIBDIR)/libsasl2.so.2.0.25.new $(DESTDIR)$(LIBDIR)/libsasl2.so.2.0.25
-	ln -sf libsasl2.so.2.0.25 $(DESTDIR)$(LIBDIR)/libsasl2.so.2
+tools:
+	$(CARGO) build --release --locked -p oxisasl-tools
+
+install-tools: tools
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
+	install -m 755 $(addprefix $(RELEASE)/,$(TOOLS)) $(DESTDIR)$(SBINDIR)/
+	install -m 644 $(MANUALS) $(DESTDIR)$(MANDIR)/man8/
+
+install: all install-tools
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/sasl $(DESTDIR)$(SASL1_INCLUDEDIR)
+	install -m 644 $(STAGE)/libsasl2.so.2 $(DESTDIR)$(LIBDIR)/$(LIBSASL2).new
+	mv $(DESTDIR)$(LIBDIR)/$(LIBSASL2).new $(DESTDIR)$(LIBDIR)/$(LIBSASL2)
+	ln -sf $(LIBSASL2) $(DESTDIR)$(LIBDIR)/libsasl2.so.2
 	ln -sf libsasl2.so.2 $(DESTDIR)$(LIBDIR)/libsasl2.so
 	install -m 644 $(STAGE)/libsasl2.a $(DESTDIR)$(LIBDIR)/libsasl2.a
 	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/sasl/
+	install -m 644 $(STAGE)/libsasl.so.7 $(DESTDIR)$(LIBDIR)/$(LIBSASL).new
+	mv $(DESTDIR)$(LIBDIR)/$(LIBSASL).new $(DESTDIR)$(LIBDIR)/$(LIBSASL)
+	ln -sf $(LIBSASL) $(DESTDIR)$(LIBDIR)/libsasl.so.7
+	ln -sf libsasl.so.7 $(DESTDIR)$(LIBDIR)/libsasl.so
+	install -m 644 $(STAGE)/libsasl.a $(DESTDIR)$(LIBDIR)/libsasl.a
+	install -m 644 $(SASL1_HEADERS) $(DESTDIR)$(SASL1_INCLUDEDIR)/
 	sed -e 's|@prefix@|$(PREFIX)|' -e 's|@libdir@|$(LIBDIR)|' -e 's|@includedir@|$(INCLUDEDIR)|' \
 	    -e 's|@libs_private@|-lgcc_s -lc|' capi/libsasl2/libsasl2.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libsasl2.pc
+	sed -e 's|@prefix@|$(PREFIX)|' -e 's|@libdir@|$(LIBDIR)|' -e 's|@includedir@|$(SASL1_INCLUDEDIR)|' \
+	    -e 's|@libs_private@|-lgcc_s -lc|' capi/libsasl/libsasl.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libsasl.pc
 
 uninstall:
-	rm -f $(DESTDIR)$(LIBDIR)/libsasl2.so $(DESTDIR)$(LIBDIR)/libsasl2.so.2 $(DESTDIR)$(LIBDIR)/libsasl2.so.2.0.25 \
-	    $(DESTDIR)$(LIBDIR)/libsasl2.a $(DESTDIR)$(LIBDIR)/pkgconfig/libsasl2.pc \
-	    $(addprefix $(DESTDIR)$(INCLUDEDIR)/sasl/,$(notdir $(HEADERS)))
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libsasl2.so libsasl2.so.2 $(LIBSASL2) libsasl2.a pkgconfig/libsasl2.pc \
+	        libsasl.so libsasl.so.7 $(LIBSASL) libsasl.a pkgconfig/libsasl.pc) \
+	    $(addprefix $(DESTDIR)$(INCLUDEDIR)/sasl/,$(notdir $(HEADERS))) \
+	    $(addprefix $(DESTDIR)$(SASL1_INCLUDEDIR)/,$(notdir $(SASL1_HEADERS))) \
+	    $(addprefix $(DESTDIR)$(SBINDIR)/,$(TOOLS)) $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MANUALS)))
 
 demo:
 	sh scripts/demo.sh

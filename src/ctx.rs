@@ -125,6 +125,11 @@ pub trait ClientWorld: World {
     /// Whether the channel binding must be used, may be used or is not there, as the mechanism list made it.
     fn binding_choice(&self) -> BindingChoice;
 
+    /// Whether the application may know its realm where the server offers none.
+    fn knows_realms(&self) -> bool {
+        false
+    }
+
     /// The answers to all of these questions, in their order.
     ///
     /// # Errors

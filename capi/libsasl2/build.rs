@@ -4,12 +4,15 @@
 //! mention them and this script is the only one that does; GNU ld cannot merge the two, so lld links.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::{env, fs};
+
+#[path = "../common/build/libc.rs"]
+mod libc;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=exports.txt");
     println!("cargo::rerun-if-changed=src/variadic.c");
+    println!("cargo::rerun-if-changed=../common/build/libc.rs");
     let names = fs::read_to_string("exports.txt")?;
     let globals: String = names.lines().map(|name| format!("    {name};\n")).collect();
     let out = PathBuf::from(env::var("OUT_DIR")?);
@@ -22,19 +25,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ] {
         println!("cargo::rustc-link-arg-cdylib={argument}");
     }
-    fs::write(out.join("libc.so"), libc_script()?)?;
+    libc::without_loader(&out)?;
     cc::Build::new().file("src/variadic.c").warnings(true).cargo_metadata(false).compile("sasl2_variadic");
-    println!("cargo::rustc-link-search=native={}", out.display());
     println!("cargo::rustc-link-lib=static:+whole-archive=sasl2_variadic");
     Ok(())
-}
-
-/// A linker script in place of the system's `libc.so`, which would make the library NEED the dynamic loader for the sake of
-/// `__tls_get_addr`. The loader is in every process, and with it that function.
-fn libc_script() -> Result<String, Box<dyn std::error::Error>> {
-    let find = |name: &str| -> Result<String, Box<dyn std::error::Error>> {
-        let output = Command::new("cc").arg(format!("-print-file-name={name}")).output()?;
-        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
-    };
-    Ok(format!("GROUP ( {} {} )\n", find("libc.so.6")?, find("libc_nonshared.a")?))
 }

@@ -96,6 +96,8 @@ impl ServerSession {
             foreign = verifier.is_foreign();
             verifier.verify(attempt, password)
         })?;
+        // A database of 1.5 can have the secret of one mechanism and not those of the others.
+        foreign |= self.server.naming == Naming::Classic;
         if let Some(transition) = self.transition().filter(|_| foreign) {
             self.do_transition(transition, &user, password);
         }

@@ -1,4 +1,5 @@
-//! The boundary to C: every entry is made by [`export!`], which gives it its C name and lets no panic through.
+//! The boundary to C: every entry is made by [`export!`](crate::export!) or
+//! [`export_unversioned!`](crate::export_unversioned!), which give it its C name and let no panic through.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -68,6 +69,22 @@ macro_rules! export {
                 $crate::boundary::guard(stringify!($name), || $(-> $result)? { $body })
             }
             $crate::jump!($name);
+        )*
+    };
+}
+
+/// Defines a C function and exports it under its name, for a library whose names have no versions: rustc exports it itself.
+#[macro_export]
+macro_rules! export_unversioned {
+    ($($(#[$meta:meta])* pub fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)*) => {
+        $(
+            $(#[$meta])*
+            #[allow(clippy::too_many_arguments, clippy::not_unsafe_ptr_arg_deref)]
+            // SAFETY: nothing else in this library has the name.
+            #[unsafe(no_mangle)]
+            pub extern "C" fn $name($($arg: $type),*) $(-> $result)? {
+                $crate::boundary::guard(stringify!($name), || $(-> $result)? { $body })
+            }
         )*
     };
 }

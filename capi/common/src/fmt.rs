@@ -1,20 +1,9 @@
 //! The format language of `sasl_seterror` and of the `log` entry of plugins. It looks like printf's but is its own:
 //! `%m` takes an errno, `%z` a SASL code.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::c_int;
 
 use oxisasl::Code;
-
-/// The arguments of one call, in C's hands.
-#[repr(C)]
-pub struct Arguments {
-    _opaque: [u8; 0],
-}
-
-unsafe extern "C" {
-    fn oxisasl_next_int(arguments: *mut Arguments) -> c_int;
-    fn oxisasl_next_text(arguments: *mut Arguments) -> *const c_char;
-}
 
 /// Where the values for a format come from.
 pub trait Values {
@@ -22,35 +11,6 @@ pub trait Values {
     fn int(&mut self) -> c_int;
     /// The next string; `None` for NULL.
     fn text(&mut self) -> Option<Vec<u8>>;
-}
-
-/// The values of a variadic call.
-pub struct FromC(*mut Arguments);
-
-impl FromC {
-    /// The values behind a format.
-    ///
-    /// # Safety
-    /// `arguments` is what `variadic.c` made for this call, and the caller passed what the format says.
-    #[must_use]
-    pub unsafe fn new(arguments: *mut Arguments) -> Self {
-        FromC(arguments)
-    }
-}
-
-impl Values for FromC {
-    fn int(&mut self) -> c_int {
-        // SAFETY: by the contract of `new` there is an int.
-        unsafe { oxisasl_next_int(self.0) }
-    }
-
-    fn text(&mut self) -> Option<Vec<u8>> {
-        // SAFETY: by the contract of `new` there is a string or NULL.
-        unsafe {
-            let text = oxisasl_next_text(self.0);
-            (!text.is_null()).then(|| CStr::from_ptr(text).to_bytes().to_vec())
-        }
-    }
 }
 
 /// Which function's dialect.

@@ -74,6 +74,11 @@ pub fn set_allocator(allocator: Allocator) {
     }
 }
 
+/// Takes the application's allocator, whatever was there before.
+pub fn replace_allocator(allocator: Allocator) {
+    STATE.write().unwrap_or_else(PoisonError::into_inner).allocator = allocator;
+}
+
 /// From here on the allocator stays what it is.
 pub fn lock_allocator() {
     STATE.write().unwrap_or_else(PoisonError::into_inner).locked = true;

@@ -7,11 +7,12 @@ use std::sync::OnceLock;
 
 use oxisasl::log::Level;
 use oxisasl::{Code, syslog};
-use oxisasl_capi_common::fmt::{Arguments, Dialect, FromC, format};
+use oxisasl_capi_common::fmt::{Dialect, format};
 use oxisasl_capi_common::{arg, boundary, export};
 
 use crate::calls::c_string;
 use crate::conn::{Conn, Session, Slot};
+use crate::variadic::{Arguments, FromC};
 
 /// The flag of `sasl_seterror` that keeps the text out of the log.
 const NOLOG: c_uint = 1;

@@ -21,3 +21,4 @@ mod props;
 mod server;
 mod util;
 mod utils;
+mod variadic;
