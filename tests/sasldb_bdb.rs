@@ -466,6 +466,11 @@ fn a_writer_killed_at_any_system_call_leaves_the_old_or_the_new_database() {
         prepare();
         let inject = format!("inject={name}:signal=KILL:when={count}");
         let status = traced(&["-o", "/dev/null", "-e", &format!("trace={name}"), "-e", &inject]);
+        if status.success() {
+            // It came that far with one call less of this kind.
+            assert_eq!(get(&SasldbFile::open(&db).unwrap(), "bob").unwrap(), b"secret");
+            continue;
+        }
         assert_eq!(status.signal(), Some(libc::SIGKILL), "{inject}: {status}");
         let file = SasldbFile::open(&db).unwrap();
         match get(&file, "bob") {
