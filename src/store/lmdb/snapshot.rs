@@ -105,7 +105,7 @@ impl<'f> Snapshot<'f> {
     /// How many pages a value of this length has, from this one on.
     fn chain_of(&self, number: u64, length: usize) -> Read<u64> {
         let needed = HEADER.saturating_add(length).div_ceil(self.meta.page_size) as u64;
-        let said = page::chain(&*self.pages(number, 1)?, number)?;
+        let said = page::chain(&self.pages(number, 1)?, number)?;
         match u64::from(said) == needed {
             true => Ok(needed),
             false => damaged(number, format!("a value of {length} bytes cannot have {said} pages")),
