@@ -19,7 +19,7 @@ libdb5.3 libldap-2.5-0 libnsl2 libssl3 libwrap0 liblockfile1'
 check="$demo
 g++ clang valgrind dpkg-dev xz-utils patch binutils openssl
 libsasl2-dev libpam0g-dev libsasl2-modules-gssapi-mit slapd ldap-utils postfix
-db5.3-util libdb-dev liblmdb-dev lmdb-utils groff-base
+db5.3-util libdb-dev liblmdb-dev lmdb-utils libgdbm-dev strace groff-base
 debootstrap debian-archive-keyring iproute2"
 
 rig=target/rig
