@@ -41,7 +41,7 @@ pub struct Plugin<'a> {
     /// Its code, where that was loaded for it. It stays while anything of the plugin is in use.
     pub object: Option<Arc<Object>>,
     pub preferred: &'a Preferred<'a>,
-    pub journal: &'a Journal,
+    pub journal: &'a Journal<'a>,
 }
 
 impl Plugin<'_> {

@@ -55,7 +55,7 @@ impl SearchPath {
     }
 
     /// The files that may be plugins: directory after directory, in each by name.
-    pub fn candidates(&self, journal: &Journal) -> Vec<Candidate> {
+    pub fn candidates(&self, journal: &Journal<'_>) -> Vec<Candidate> {
         let list = self.text.split_once('=').map_or(self.text.as_str(), |(list, _)| list);
         let mut found = Vec::new();
         for directory in list.split(':').filter(|directory| !directory.is_empty()) {
@@ -94,7 +94,7 @@ impl Candidate {
 
 /// The objects of a directory. Beside an object its libtool file may name another one of the same directory to be opened
 /// in its place.
-fn list_directory(directory: &Path, journal: &Journal) -> std::io::Result<Vec<Candidate>> {
+fn list_directory(directory: &Path, journal: &Journal<'_>) -> std::io::Result<Vec<Candidate>> {
     // By stem: whether there is an object, and whether there is a libtool file.
     let mut stems: BTreeMap<String, (bool, bool)> = BTreeMap::new();
     for entry in fs::read_dir(directory)? {
@@ -115,7 +115,7 @@ fn list_directory(directory: &Path, journal: &Journal) -> std::io::Result<Vec<Ca
 }
 
 /// The object that a libtool file names, if it is there.
-fn named_by_libtool(directory: &Path, stem: &str, journal: &Journal) -> Option<PathBuf> {
+fn named_by_libtool(directory: &Path, stem: &str, journal: &Journal<'_>) -> Option<PathBuf> {
     let file = directory.join(format!("{stem}.la"));
     let ignored = |why: &str| {
         journal.write(Level::Debug, &format!("{} is not looked at: {why}", file.display()));

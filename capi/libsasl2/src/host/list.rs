@@ -64,7 +64,7 @@ impl Entry {
 ///
 /// # Errors
 /// When it is refused or cannot be read: without it there would be mechanisms that the administrator does not want.
-pub fn read(path: &str, callbacks: List, journal: &Journal) -> Result<Vec<Entry>> {
+pub fn read(path: &str, callbacks: List, journal: &Journal<'_>) -> Result<Vec<Entry>> {
     let refused = |code: Code, why: &str| Error::new(code, format!("cannot read the list of plugins {path}: {why}"));
     if let Some(found) = callbacks.find(cb::VERIFYFILE) {
         match calls::verify_file(found, path, VERIFY_CONF) {
@@ -87,7 +87,7 @@ pub fn read(path: &str, callbacks: List, journal: &Journal) -> Result<Vec<Entry>
     Ok(entries)
 }
 
-fn parse(line: &str, at: String, journal: &Journal) -> Result<Option<Entry>, &'static str> {
+fn parse(line: &str, at: String, journal: &Journal<'_>) -> Result<Option<Entry>, &'static str> {
     let mut words = line.split_ascii_whitespace();
     let Some(path) = words.next().filter(|word| !word.starts_with('#')) else { return Ok(None) };
     if !path.starts_with('/') {

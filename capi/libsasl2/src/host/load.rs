@@ -43,7 +43,7 @@ static STATE: Mutex<State> = Mutex::new(State { opened: Vec::new(), complaints: 
 /// A side that is initialised, whose plugins are loaded.
 pub struct Loader<'a> {
     pub callbacks: List,
-    pub journal: &'a Journal,
+    pub journal: &'a Journal<'a>,
     pub preferred: &'a Preferred<'a>,
 }
 
