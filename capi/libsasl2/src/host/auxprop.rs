@@ -97,6 +97,8 @@ impl AuxProp for PluginStore {
         let ctx = PropCtx::new();
         ctx.request(&changes.iter().map(|change| change.name).collect::<Vec<_>>());
         for change in changes {
+            // What is to be removed has an empty list: plugins look into it without looking whether it is there.
+            ctx.props().add_none(change.name)?;
             for value in change.values {
                 ctx.props().add(change.name, value.clone())?;
             }
