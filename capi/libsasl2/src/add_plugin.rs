@@ -71,7 +71,7 @@ unsafe fn add<I>(
         return Err(Error::param("a plugin without a name or a first function"));
     };
     let (preferred, journal) = (Preferred::of(options), Journal::system());
-    let plugin = Plugin { name, object: None, preferred: &preferred, journal: &journal };
+    let plugin = Plugin { name, file: None, object: None, preferred: &preferred, journal: &journal };
     add(&plugin, init).inspect_err(|error| match error.code() {
         Code::NotInit => {}
         _ => plugin.complain(error),

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::ffi::c_int;
+use std::path::PathBuf;
 use std::ptr::null;
 use std::slice;
 use std::sync::Arc;
@@ -38,6 +39,8 @@ const MOST_MECHANISMS: usize = 256;
 pub struct Plugin<'a> {
     /// Its name, which the application gave it, or its file.
     pub name: String,
+    /// The file that it came from, if it did.
+    pub file: Option<PathBuf>,
     /// Its code, where that was loaded for it. It stays while anything of the plugin is in use.
     pub object: Option<Arc<Object>>,
     pub preferred: &'a Preferred<'a>,
@@ -168,7 +171,11 @@ impl Plugin<'_> {
 
     /// Says what is wrong with the plugin, for which there is no connection's log.
     pub fn complain(&self, error: &Error) {
-        self.journal.write(Level::Err, error.detail());
+        let line = match &self.file {
+            Some(file) => format!("{}: {}", file.display(), error.detail()),
+            None => error.detail().to_owned(),
+        };
+        self.journal.write(Level::Err, &line);
     }
 
     fn place_server(&self, added: Arc<server::Registered>) -> Result<()> {
@@ -205,7 +212,8 @@ impl Plugin<'_> {
 
     /// Says why something of the plugin is not used; it never is.
     fn leave_out(&self, name: &str, why: &str) -> bool {
-        self.journal.write(Level::Debug, &format!("{name} of the plugin {} is not used: {why}", self.name));
+        let whose = self.file.as_ref().map_or_else(|| self.name.clone(), |file| file.display().to_string());
+        self.journal.write(Level::Debug, &format!("{name} of the plugin {whose} is not used: {why}"));
         false
     }
 

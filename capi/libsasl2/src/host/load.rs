@@ -111,6 +111,7 @@ impl<'a> Loader<'a> {
     fn plugin(&self, candidate: &Candidate, object: &Arc<Object>) -> Plugin<'a> {
         Plugin {
             name: candidate.name.clone(),
+            file: Some(candidate.path.clone()),
             object: Some(Arc::clone(object)),
             preferred: self.preferred,
             journal: self.journal,
