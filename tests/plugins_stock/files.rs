@@ -228,6 +228,34 @@ fn directories_are_searched_in_turn_and_names_decide() {
 }
 
 #[test]
+fn a_mechanism_of_a_file_does_not_take_the_place_of_a_built_in_one() {
+    let library = Library::under_test();
+    if library.is_stock() {
+        return;
+    }
+    let dir = TempDir::new("names");
+    let (one, two) = (dir.join("libone.so"), dir.join("libtwo.so"));
+    plugin(&one, &["TAG=\"sasldb\"", "MECH=\"SCRAM-SHA-1\""]);
+    plugin(&two, &["TAG=\"two\"", "MECH=\"SCRAM-SHA-1\""]);
+    let (server, client) = ("SCRAM-SHA-1 condition", "SCRAM-SHA-1 ssf");
+    let said = ran(&mut hosting(&library, &[&path(&dir)])).stdout;
+    for line in [format!("server scram {server}"), format!("client scram {client}"), "store sasldb writable".to_owned()]
+    {
+        assert!(said.contains(&line), "{line}: {said}");
+    }
+    for name in ["SCRAM-SHA-1", "sasldb"] {
+        let line = format!("{name} of the plugin {} is not used: it is built in\n", one.display());
+        assert!(said.contains(&line), "{line}: {said}");
+    }
+    let said = ran(&mut hosting(&library, &[&path(&dir), "prefer_plugins=SASLDB scram-sha-1"])).stdout;
+    for line in [format!("server one {server}"), format!("client one {client}"), "store sasldb\n".to_owned()] {
+        assert!(said.contains(&line), "{line}: {said}");
+    }
+    let line = format!("SCRAM-SHA-1 of the plugin {} is not used: another plugin has it already\n", two.display());
+    assert!(said.contains(&line), "{line}: {said}");
+}
+
+#[test]
 fn libtool_files_name_the_object() {
     let library = Library::under_test();
     if library.is_stock() {
