@@ -58,7 +58,7 @@ impl Server {
     /// `log_level`.
     #[must_use]
     pub fn classic(name: impl Into<String>) -> Self {
-        let mut server = Self::new(name).verifier(crate::verify::sasldb::Sasldb);
+        let mut server = Self::new(name);
         server.registry = Registry::of(CLASSIC);
         server.naming = Naming::Classic;
         server
@@ -171,7 +171,12 @@ impl Server {
             Some(fqdn) => fqdn.clone(),
             None => crate::sys::host::fqdn()?,
         };
-        Ok(ServerSession::new(Arc::clone(self), params, fqdn.to_ascii_lowercase()))
+        let fqdn = match self.naming {
+            Naming::Qualified => fqdn.to_ascii_lowercase(),
+            // It is the realm of users whose names have none, and realms are compared byte by byte.
+            Naming::Classic => fqdn,
+        };
+        Ok(ServerSession::new(Arc::clone(self), params, fqdn))
     }
 
     pub(crate) fn find_verifier(&self, name: &str) -> Option<&dyn PasswordVerifier> {

@@ -72,6 +72,7 @@ programs! {
     reenter
     secrets
     server
+    smoke
     util
 }
 

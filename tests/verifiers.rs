@@ -92,3 +92,15 @@ fn an_unknown_word_is_told_those_that_are_of_use() {
     assert!(lines.contains("unknown password verifier pan in pwcheck_method"), "{lines}");
     assert!(lines.contains("pam, shadow, passwd, pwcheck") && !lines.contains("kerberos"), "{lines}");
 }
+
+#[test]
+fn sasldb_is_another_name_of_auxprop() {
+    let server = Server::new("test").options([("pwcheck_method", "sasldb")]);
+    let server = Arc::new(server.store(oxisasl::store::memory::Memory::new().user("alice", "secret")));
+    let check = |password: &str| {
+        let session = server.session(ServerParams::new("test").fqdn("host.example.com")).unwrap();
+        session.check_password(b"alice", &Secret::from(password)).map_err(|error| error.code())
+    };
+    assert_eq!(check("secret"), Ok(()));
+    assert_eq!(check("wrong"), Err(Code::BadAuth));
+}

@@ -285,8 +285,8 @@ extern const char *sasl_errstring(int saslerr, const char *langlist, const char 
 /** Reads a property.
  *  @param conn the connection; NULL is SASL_FAIL
  *  @param propnum which, a number from the list above
- *  @param pvalue receives a pointer to the value, which stays the library's and valid until the property is read again
- *         or the connection is disposed; NULL is SASL_FAIL
+ *  @param pvalue receives a pointer to the value, which stays the library's and valid until the property is read again,
+ *         another authentication begins or the connection is disposed; NULL is SASL_FAIL
  *  @returns SASL_OK; SASL_NOTDONE: not known yet; SASL_BADPARAM: there is no such property; SASL_FAIL */
 extern int sasl_getprop(sasl_conn_t *conn, int propnum, void **pvalue);
 

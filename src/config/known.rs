@@ -39,7 +39,7 @@ pub fn find(name: &str) -> Option<&'static Known> {
 }
 
 /// The password verifiers that `pwcheck_method` can name.
-pub const VERIFIERS: &[&str] = &["auxprop", "saslauthd", "authdaemond", "pam", "shadow", "passwd", "pwcheck"];
+pub const VERIFIERS: &[&str] = &["auxprop", "sasldb", "saslauthd", "authdaemond", "pam", "shadow", "passwd", "pwcheck"];
 
 /// The password verifiers that `pwcheck_method` can name in vain: nobody gets in by them. With each the reason, and what to do.
 pub const UNAVAILABLE: &[(&str, &str)] = &[
@@ -69,7 +69,7 @@ known! {
         "auxprop_plugin" Words "all" "the stores that properties of users are read from, in order";
         "auto_transition" Transition "no" "whether a password that another verifier accepted is put into the stores";
         "canon_user_plugin" Text "INTERNAL" "what brings user names into their canonical form";
-        "mech_list" Words "all" "the mechanisms that a server offers, in order";
+        "mech_list" Words "all" "the mechanisms that a server offers, in order; auto leaves out those that password_secrets leaves out";
         "client_mech_list" Words "all" "the mechanisms that a client may choose";
         "log_level" Number "1" "the level up to which messages are logged, 0 (none) to 7 (passwords too)";
         "plugin_list" Text "" "a file that lists the mechanism plugins, in place of searching for them";
@@ -91,6 +91,10 @@ known! {
     "pwcheck" {
         "pwcheck_path" Text "/var/pwcheck/pwcheck" "the socket of pwcheck, or the directory that has it";
         "pwcheck_timeout" Number "30" "the seconds that a question to pwcheck may take";
+    }
+    "stores" {
+        "password_storage" Text "hashed" "what is kept of a password: hashed, plaintext or both; Berkeley DB files and stores of plugins keep it as it is unless this is set";
+        "password_secrets" Words "SCRAM-SHA-256 SCRAM-SHA-1 SCRAM-SHA-512 SCRAM-SHA-384 SCRAM-SHA-224 CRAM-MD5 DIGEST-MD5" "the mechanisms whose secrets are kept of a hashed password";
     }
     "sasldb" {
         "sasldb_path" Text "/etc/sasldb2" "the file of the embedded user database";

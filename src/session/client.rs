@@ -12,7 +12,7 @@ use crate::config::{Layered, Options};
 use crate::ctx::{BindingChoice, ClientCx, ClientWorld, World};
 use crate::error::{Code, Error, Result};
 use crate::hooks::{ClientHooks, NoHooks};
-use crate::identity::{CanonCx, CanonFlags, CanonUser, Identity, Internal, check_length};
+use crate::identity::{CanonCx, CanonFlags, CanonUser, Identity, Internal, Naming, check_length};
 use crate::log::Level;
 use crate::mech::{ClientMech, ClientStep, Facts, Mechanism, Side};
 use crate::policy::{Features, Refusal, SecurityProps, SessionFlags, Ssf, explain};
@@ -455,6 +455,10 @@ impl ClientWorld for ClientSession {
 
     fn binding_choice(&self) -> BindingChoice {
         self.choice.get()
+    }
+
+    fn knows_realms(&self) -> bool {
+        self.client.naming == Naming::Classic
     }
 
     fn ask(&self, prompts: &[Prompt]) -> Result<Vec<Option<Secret>>> {

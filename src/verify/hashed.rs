@@ -109,9 +109,9 @@ pub(super) fn unreadable(attempt: &Attempt<'_>, file: &Path, error: &std::io::Er
     Error::fail(line)
 }
 
-/// Tells the log why a user is refused whose password may be right.
-pub(super) fn refuse(attempt: &Attempt<'_>, level: Level, why: &str) -> Error {
-    attempt.log.log(level, &format!("{}: {why}", shown(attempt.user)));
+/// Tells the log why a verifier refuses a user whose password may be right.
+pub(super) fn refuse(attempt: &Attempt<'_>, verifier: &str, level: Level, why: &str) -> Error {
+    attempt.log.log(level, &format!("{verifier} refuses {}: {why}", shown(attempt.user)));
     Error::bad_auth(REFUSED)
 }
 
@@ -130,4 +130,33 @@ pub(super) fn exists(attempt: &Attempt<'_>) -> Result<()> {
 /// As [`unreadable`].
 pub(super) fn passwd(attempt: &Attempt<'_>, user: &CStr) -> Result<Option<Secret>> {
     accounts::passwd(user).map_err(|error| unreadable(attempt, Path::new(super::passwd::FILE), &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_are_settings() {
+        for setting in SETTINGS {
+            let hash = crypt::crypt(&Secret::from("pencil"), &Secret::from(setting)).unwrap();
+            assert!(hash.expose().starts_with(setting.as_bytes()), "{setting}");
+        }
+    }
+
+    #[test]
+    fn the_example_is_the_first_hash_that_can_be_computed() {
+        let file = std::env::temp_dir().join(format!("oxisasl-hashed-{}", std::process::id()));
+        let found = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            example(&file).map(|hash| String::from_utf8(hash.expose().to_vec()).unwrap())
+        };
+        assert_eq!(
+            found("root:*:1\nann:!$6$saltsalt$x:1\nbea:$6$a\ncyd:$6$saltsalt$x:1\n"),
+            Some("$6$saltsalt$x".into())
+        );
+        assert_eq!(found("root:*:1\nann\n\n::\n"), None);
+        std::fs::remove_file(&file).unwrap();
+        assert!(example(&file).is_none());
+    }
 }

@@ -19,6 +19,7 @@ pub mod saslauthd;
 pub mod sasldb;
 pub mod shadow;
 mod socket;
+mod stored;
 pub mod unavailable;
 
 /// Those that every server has.
@@ -26,6 +27,7 @@ pub mod unavailable;
 pub fn builtin() -> Vec<Arc<dyn PasswordVerifier>> {
     let mut all: Vec<Arc<dyn PasswordVerifier>> = vec![
         Arc::new(auxprop::Auxprop),
+        Arc::new(sasldb::Sasldb),
         Arc::new(saslauthd::Saslauthd),
         Arc::new(authdaemond::Authdaemond),
         Arc::new(pam::Pam),
@@ -55,6 +57,9 @@ pub trait Directory {
 
     /// What was found.
     fn props(&self) -> &Props;
+
+    /// Whether new passwords are stored as verifiers of SCRAM, so that most users have one.
+    fn stores_verifiers(&self) -> bool;
 }
 
 /// A user whose password is to be checked.

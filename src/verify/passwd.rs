@@ -29,11 +29,11 @@ impl PasswordVerifier for Passwd {
         match hashed::compare(attempt, file, &hash, password)? {
             Answer::Right => Ok(()),
             Answer::Wrong => Err(Error::bad_auth(REFUSED)),
-            Answer::Locked => Err(hashed::refuse(attempt, Level::Fail, "the account is locked")),
+            Answer::Locked => Err(hashed::refuse(attempt, self.name(), Level::Fail, "the account is locked")),
             Answer::Without => {
                 let why =
                     "the account has no password in /etc/passwd; pwcheck_method shadow or pam looks where it may be";
-                Err(hashed::refuse(attempt, Level::Err, why))
+                Err(hashed::refuse(attempt, self.name(), Level::Err, why))
             }
         }
     }

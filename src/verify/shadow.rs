@@ -38,12 +38,14 @@ impl PasswordVerifier for Shadow {
         };
         match hashed::compare(attempt, file, &entry.hash, password)? {
             Answer::Right if is_over(entry.expires, today()) => {
-                Err(hashed::refuse(attempt, Level::Fail, "the account has expired"))
+                Err(hashed::refuse(attempt, self.name(), Level::Fail, "the account has expired"))
             }
             Answer::Right => Ok(()),
             Answer::Wrong => Err(Error::bad_auth(REFUSED)),
-            Answer::Locked => Err(hashed::refuse(attempt, Level::Fail, "the account is locked")),
-            Answer::Without => Err(hashed::refuse(attempt, Level::Fail, "the account has no password in /etc/shadow")),
+            Answer::Locked => Err(hashed::refuse(attempt, self.name(), Level::Fail, "the account is locked")),
+            Answer::Without => {
+                Err(hashed::refuse(attempt, self.name(), Level::Fail, "the account has no password in /etc/shadow"))
+            }
         }
     }
 

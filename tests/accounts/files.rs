@@ -1,6 +1,7 @@
 //! `pwcheck_method: shadow` and `passwd`: the system's own files.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::code::{BADAUTH, FAIL, NOUSER, OK};
 use crate::rig::accounts::{HASHES, PASSWORD, Site, add, append, hash};
@@ -120,12 +121,15 @@ fn time_does_not_tell_who_exists() {
         };
         let text = line("ann", slow) + &line("bea", &format!("!{slow}")) + &line("cyd", "*");
         site.sandbox.dir.write(&format!("etc/{method}"), text);
-        let fastest = |user: &str| (0..3).map(|_| site.check(user, "wrong").took).min().expect("three");
-        let known = fastest("ann");
         for user in ["bea", "cyd", "mallory"] {
-            let other = fastest(user);
-            let ratio = other.as_secs_f64() / known.as_secs_f64();
-            assert!((0.5..2.0).contains(&ratio), "{method} {user}: {other:?}, and {known:?} for ann");
+            let (mut known, mut other) = (Duration::MAX, Duration::MAX);
+            // Other work on the machine makes some take longer, but none shorter: the shortest of a few tells.
+            let alike = (0..12).any(|_| {
+                known = known.min(site.check("ann", "wrong").took);
+                other = other.min(site.check(user, "wrong").took);
+                (0.5..2.0).contains(&(other.as_secs_f64() / known.as_secs_f64()))
+            });
+            assert!(alike, "{method} {user}: {other:?}, and {known:?} for ann");
         }
     }
 }

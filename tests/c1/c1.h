@@ -96,7 +96,7 @@ static UNUSED void my_free(void *data)
     }
     if (block->secret) {
         int clean = 1;
-        for (unsigned long i = sizeof(unsigned long); i < block->size; i++) clean &= ((char *)data)[i] == 0;
+        for (unsigned long i = block->secret == 1 ? sizeof(unsigned long) : 0; i < block->size; i++) clean &= ((char *)data)[i] == 0;
         check(clean && "a secret is wiped before it is freed");
         wiped++;
     }
@@ -119,6 +119,14 @@ static UNUSED void *my_realloc(void *data, unsigned long size)
 static UNUSED char *my_strdup(const char *text)
 {
     return strcpy(my_malloc(strlen(text) + 1), text);
+}
+
+/* An answer that has to be wiped. */
+static UNUSED char *my_answer(const char *text)
+{
+    char *answer = strcpy(my_calloc(1, strlen(text) + 1 + sizeof(unsigned long)), text);
+    ((struct block *)answer - 1)->secret = 2;
+    return answer;
 }
 
 static UNUSED sasl_secret_t *my_secret(const void *data, unsigned long len)
@@ -246,6 +254,8 @@ static UNUSED int talk(sasl_conn_t *client, sasl_conn_t *server, const char *mec
             check(cout == NULL && clen == 0);
             return c;
         }
+        /* Whoever has nothing more to say still answers. */
+        check(cout != NULL && cout[clen] == 0);
         sout = (char *)1;
         errstr = (const char *)1;
         s = sasl_server_step(server, cout, clen, &sout, &slen, &errstr);

@@ -131,11 +131,11 @@ static void test_interaction(void)
         check(prompt->prompt != NULL && *prompt->prompt && prompt->result == NULL);
         if (prompt->id == SASL_CB_PASS) {
             seen |= 1;
-            prompt->result = my_strdup("secret");
+            prompt->result = my_answer("secret");
             prompt->len = 6;
         } else if (prompt->id == SASL_CB_AUTHNAME) {
             seen |= 2;
-            prompt->result = my_strdup("jephe");
+            prompt->result = my_answer("jephe");
             prompt->len = 5;
         } else if (prompt->id == SASL_CB_USER) {
             seen |= 4; /* not answered */
@@ -143,8 +143,10 @@ static void test_interaction(void)
     }
     is(seen, 7);
     before = live;
+    wiped = 0;
     is(sasl_client_start(client, "PLAIN", NULL, &prompts, &out, &len, &mech), SASL_OK);
     check(prompts == NULL);
+    is(wiped, 2);
     /* Two answers and the array are gone, the message has come. */
     is(live, before - 3 + 1);
     is(len, 13);
@@ -156,7 +158,7 @@ static void test_interaction(void)
     is(sasl_client_step(client, "<1@h>", 5, &prompts, &out, &len), SASL_INTERACT);
     check(out == NULL && len == 0);
     for (prompt = prompts; prompt->id != SASL_CB_LIST_END; prompt++) {
-        prompt->result = my_strdup(prompt->id == SASL_CB_PASS ? "secret" : "jephe");
+        prompt->result = my_answer(prompt->id == SASL_CB_PASS ? "secret" : "jephe");
         prompt->len = (unsigned)strlen(prompt->result);
     }
     is(sasl_client_step(client, "<1@h>", 5, &prompts, &out, &len), SASL_OK);
@@ -169,10 +171,11 @@ static void test_interaction(void)
     sasl_dispose(&client);
 }
 
-/* DIGEST-MD5 asks which realm where there is more than one to choose from. */
+/* DIGEST-MD5 asks which realm unless the server offers a single one. */
 static void test_realm(void)
 {
     static const char two[] = "realm=\"one\",realm=\"two\",nonce=\"abc\",qop=\"auth\",charset=utf-8,algorithm=md5-sess";
+    static const char none[] = "nonce=\"abc\",qop=\"auth\",charset=utf-8,algorithm=md5-sess";
     static const char one[] = "realm=\"one\",nonce=\"abc\",qop=\"auth\",charset=utf-8,algorithm=md5-sess";
     sasl_callback_t callbacks[] = {{SASL_CB_AUTHNAME, noted_name, "jephe"},
                                    {SASL_CB_PASS, noted_password, "secret"},
@@ -191,6 +194,13 @@ static void test_realm(void)
     is(sasl_client_start(client, "DIGEST-MD5", NULL, NULL, &out, &len, &mech), SASL_CONTINUE);
     is(sasl_client_step(client, one, sizeof one - 1, NULL, &out, &len), SASL_CONTINUE);
     check(strstr(out, "realm=\"one\"") != NULL);
+    my_free(out);
+    /* Where the server offers none the application may know one. */
+    *asked = 0;
+    is(sasl_client_start(client, "DIGEST-MD5", NULL, NULL, &out, &len, &mech), SASL_CONTINUE);
+    is(sasl_client_step(client, none, sizeof none - 1, NULL, &out, &len), SASL_CONTINUE);
+    check(strstr(asked, "realm()") != NULL);
+    check(strstr(out, "realm=\"two\"") != NULL);
     my_free(out);
     sasl_dispose(&client);
 }

@@ -107,6 +107,17 @@ static void test_configuration(void)
     write_file(path_of("one/tester.conf"), "pwcheck_method:\n", 0600);
     is(sasl_server_init(callbacks, "tester"), SASL_FAIL);
 
+    /* What is hardly meant is a warning, and what this interface knows is none. */
+    write_file(path_of("one/tester.conf"), "pwcheck_method: sasldb\nauto_transition: true\nsrvtab: /etc/srvtab\n", 0600);
+    *logged = 0;
+    is(sasl_server_init(callbacks, "tester"), SASL_OK);
+    text_is(logged, "");
+    write_file(path_of("one/tester.conf"), "pwcheckmethod: pam\n", 0600);
+    is(sasl_server_init(callbacks, "tester"), SASL_OK);
+    snprintf(where, sizeof where, "2 %s:1:", path_of("one/tester.conf"));
+    check(strncmp(logged, where, strlen(where)) == 0);
+    write_file(path_of("one/tester.conf"), "pwcheck_method:\n", 0600);
+
     /* A file that the application does not want is as none; one that it calls an error is one. */
     conf_answer = SASL_CONTINUE;
     is(sasl_server_init(callbacks, "tester"), SASL_OK);
