@@ -144,7 +144,10 @@ impl ServerSession {
         }
         Err(last.unwrap_or_else(|| {
             let text = format!("unknown password verifier(s) {methods}");
-            self.write_log(Level::Err, &text);
+            // Each has its line already, which is what 1.5 has.
+            if self.server.naming == Naming::Qualified {
+                self.write_log(Level::Err, &text);
+            }
             Error::new(Code::NoMech, text)
         }))
     }
