@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::thread::{self, JoinHandle};
 
 use crate::cc;
-use crate::rig::base::{Library, make_sasldb};
+use crate::rig::base::{Library, make_sasldb, run};
 
 /// Where Debian puts plugins.
 pub const DEBIAN: &str = "/usr/lib/x86_64-linux-gnu/sasl2";
@@ -144,5 +144,17 @@ impl Running {
 /// A password database with alice, whose password is `secret`, made by a library's `saslpasswd2`.
 pub fn database(library: &Library, file: &Path) -> String {
     make_sasldb(library, file, HOST, &[("alice", "secret")]);
+    format!("sasldb_path={}", file.display())
+}
+
+/// One that holds the password itself, which is what some mechanisms need.
+pub fn plaintext_database(library: &Library, dir: &Path) -> String {
+    let file = dir.join("plaintext");
+    let config = format!("sasldb_path: {}\npassword_storage: plaintext\n", file.display());
+    std::fs::write(dir.join("saslpasswd.conf"), config).expect("configuration");
+    let mut passwd = library.command("/usr/sbin/saslpasswd2");
+    passwd.args(["-p", "-c", "-u", HOST, "alice"]).env("SASL_CONF_PATH", dir);
+    let made = run(&mut passwd, b"secret");
+    assert!(made.status.success(), "{made:?}");
     format!("sasldb_path={}", file.display())
 }
