@@ -18,6 +18,7 @@ libdb5.3 libldap-2.5-0 libnsl2 libssl3 libwrap0 liblockfile1'
 check="$demo
 g++ clang valgrind dpkg-dev xz-utils patch binutils openssl
 libsasl2-dev libsasl2-modules-gssapi-mit slapd ldap-utils postfix
+libgssapi-krb5-2 krb5-kdc krb5-admin-server krb5-user faketime
 db5.3-util libdb-dev liblmdb-dev lmdb-utils"
 
 rig=target/rig

@@ -11,6 +11,7 @@ use crate::client::Client;
 use crate::config::{Layered, Options};
 use crate::ctx::{BindingChoice, ClientCx, ClientWorld, World};
 use crate::error::{Code, Error, Result};
+use crate::gss;
 use crate::hooks::{ClientHooks, NoHooks};
 use crate::identity::{CanonCx, CanonFlags, CanonUser, Identity, Internal, check_length};
 use crate::log::Level;
@@ -231,6 +232,9 @@ impl ClientSession {
         }
         mechanism.available(&Facts {
             side: Side::Client,
+            service: &self.common.service,
+            fqdn: self.fqdn.as_deref().unwrap_or_default(),
+            gss_credentials: self.common.gss_credentials.get(),
             has_external_id: self.common.external_id.borrow().is_some(),
             options: &self.options(),
             host: self.host(),
@@ -285,8 +289,13 @@ impl ClientSession {
     /// The name of the mechanism in use, as the server must be told it.
     #[must_use]
     pub fn chosen_name(&self) -> String {
-        let name = self.mechanism().map(|mech| mech.info().name.to_string()).unwrap_or_default();
-        if self.choice.get() == BindingChoice::Use { format!("{name}-PLUS") } else { name }
+        let Some(mech) = self.mechanism() else { return String::new() };
+        let name = &mech.info().name;
+        if self.choice.get() == BindingChoice::Use && mech.has_plus() {
+            format!("{name}-PLUS")
+        } else {
+            name.to_string()
+        }
     }
 
     /// Goes on with what the server sent.
@@ -335,6 +344,7 @@ impl ClientSession {
             return Err(Error::new(Code::NoMech, text));
         }
         let mut refused = Vec::new();
+        let mut unprepared = None;
         for mechanism in self.common.mechanisms.iter() {
             let name = &mechanism.info().name;
             let offers = |plus: bool| {
@@ -361,8 +371,19 @@ impl ClientSession {
                 _ => BindingChoice::None,
             });
             *self.common.mechanism.borrow_mut() = Some(mechanism.clone());
+            if let Err(error) = client.prepare(&ClientCx::new(self)) {
+                self.write_log(Level::Note, &format!("{name} is passed over: {}", error.detail()));
+                unprepared.get_or_insert((mechanism, self.choice.get(), error));
+                continue;
+            }
             client.begin(&ClientCx::new(self))?;
             return Ok(client);
+        }
+        // It would have been the choice: its reason tells more than that nothing else is there.
+        if let Some((mechanism, choice, error)) = unprepared {
+            *self.common.mechanism.borrow_mut() = Some(mechanism.clone());
+            self.choice.set(choice);
+            return Err(error);
         }
         Err(self.no_worthy(offered, &tokens, &refused))
     }

@@ -10,6 +10,7 @@ use crate::chanbind::ChannelBinding;
 use crate::config::{Layered, Options};
 use crate::ctx::{ServerCx, ServerWorld, World};
 use crate::error::{Code, Error, Result};
+use crate::gss;
 use crate::hooks::{Authorize, NoHooks, ServerHooks};
 use crate::identity::{CanonCx, CanonFlags, CanonUser, Identity, Internal, Naming, check_length, qualify};
 use crate::log::Level;
@@ -222,9 +223,8 @@ impl ServerSession {
                 continue;
             }
             let info = mechanism.info();
-            let can_bind = info.server.is_some_and(|features| features.contains(Features::CHANNEL_BINDING));
             match &binding {
-                Some(binding) if can_bind => {
+                Some(binding) if mechanism.has_plus() => {
                     names.push(format!("{}-PLUS", info.name));
                     if !binding.critical {
                         names.push(info.name.to_string());
@@ -284,6 +284,9 @@ impl ServerSession {
         }
         mechanism.available(&Facts {
             side: Side::Server,
+            service: &self.common.service,
+            fqdn: &self.fqdn,
+            gss_credentials: self.common.gss_credentials.get(),
             has_external_id: self.common.external_id.borrow().is_some(),
             options: &self.options(),
             host: self.host(),
@@ -376,7 +379,7 @@ impl ServerSession {
         })?;
         self.admit(&**mech).map_err(|refusal| refusal.into_error(name))?;
         let features = mech.info().server.unwrap_or_default();
-        if plus && (!features.contains(Features::CHANNEL_BINDING) || self.common.binding(None).is_none()) {
+        if plus && (!mech.has_plus() || self.common.binding(None).is_none()) {
             return Err(Refusal::NoChannelBinding.into_error(name));
         }
         Ok((mech.clone(), features))

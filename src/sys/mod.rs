@@ -5,6 +5,7 @@
 #[cfg(feature = "lmdb")]
 pub(crate) mod db;
 pub mod env;
+pub mod gss;
 pub mod host;
 pub mod net;
 pub mod syslog;
