@@ -28,7 +28,8 @@ impl Acceptor<'_> {
     ///
     /// # Errors
     /// Why there are none.
-    pub fn look_for(&self, mech: Mech) -> Result<(), String> {
+    pub fn look_for(&self) -> Result<(), String> {
+        let mech = Mech::Krb5;
         let told =
             self.keytab.is_some() || ["KRB5_KTNAME", "KRB5_CONFIG"].iter().any(|name| environment(name).is_some());
         if !told && !CONFIGURED_IN.iter().any(|path| Path::new(path).exists()) {

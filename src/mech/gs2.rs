@@ -12,6 +12,7 @@ use crate::chanbind::{BindingFlag, binding_name};
 use crate::ctx::{BindingChoice, ClientCx, ServerCx};
 use crate::error::{Code, Error, Result};
 use crate::gss::{Context, Cred, Credentials, Mech, Name, flag};
+use crate::identity::CanonFlags;
 use crate::policy::{Features, Refusal};
 use crate::prompt::{Prompt, PromptKind};
 use crate::text::{escape_name, unescape_name};
@@ -50,7 +51,7 @@ impl Mechanism for Krb5 {
     }
 
     fn available(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
-        available(facts, Mech::Krb5)
+        available(facts)
     }
 
     fn server(&self) -> Option<Box<dyn ServerMech>> {
@@ -166,7 +167,8 @@ impl ServerMech for Server {
             let text = "GS2-KRB5: the client's token is not bound to the header (MIT Kerberos tells since 1.19)";
             return Err(Error::new(Code::BadBinding, text));
         }
-        let auth = identify_client(cx, &mut accepting.context, accepting.authzid.as_deref(), ERROR)?;
+        let auth =
+            identify_client(cx, &mut accepting.context, accepting.authzid.as_deref(), CanonFlags::default(), ERROR)?;
         Ok(Step::Done(Outcome { auth, data: Some(answer).filter(|answer| !answer.is_empty()), layer: None }))
     }
 }

@@ -31,7 +31,7 @@ pub const MAX_SIZE: u32 = 0x00ff_ffff;
 ///
 /// # Errors
 /// Why not.
-pub fn available(facts: &Facts<'_>, mech: Mech) -> Result<(), Refusal> {
+pub fn available(facts: &Facts<'_>) -> Result<(), Refusal> {
     let refuse = |reason: String| Refusal::Unavailable(reason);
     if facts.side == Side::Client || facts.gss_credentials.is_some() {
         return gss::load().map_err(|failure| refuse(failure.to_string()));
@@ -40,7 +40,7 @@ pub fn available(facts: &Facts<'_>, mech: Mech) -> Result<(), Refusal> {
     let (keytab, principal) = (option("keytab"), option("service_principal"));
     let (keytab, principal) = (keytab.as_deref(), principal.as_deref());
     let acceptor = Acceptor { service: facts.service, fqdn: facts.fqdn, keytab, principal };
-    acceptor.look_for(mech).map_err(refuse)
+    acceptor.look_for().map_err(refuse)
 }
 
 /// The error of a failed call: `GSSAPI Error: ...`, or what else stands before the colon.
@@ -150,6 +150,7 @@ pub fn display(name: Option<&Name>, what: &str) -> Result<Vec<u8>> {
 }
 
 /// Takes the names of a client that a context has authenticated, keeps the context's for the application, and gives the proof.
+/// `how` is how far the name to act as is vouched for.
 ///
 /// # Errors
 /// As [`ServerCx::identify`] and [`ServerCx::accepted`].
@@ -157,6 +158,7 @@ pub fn identify_client(
     cx: &ServerCx<'_>,
     context: &mut Context,
     authzid: Option<&[u8]>,
+    how: CanonFlags,
     what: &str,
 ) -> Result<Authenticated> {
     let auth = cx.accepted(context)?;
@@ -168,7 +170,7 @@ pub fn identify_client(
     match authzid {
         None => cx.canonicalize(&authcid, CanonFlags::AUTHID.and(CanonFlags::AUTHZID).and(verified))?,
         Some(authzid) => {
-            cx.canonicalize(authzid, CanonFlags::AUTHZID.and(verified))?;
+            cx.canonicalize(authzid, CanonFlags::AUTHZID.and(how))?;
             cx.canonicalize(&authcid, CanonFlags::AUTHID.and(verified))?;
         }
     }

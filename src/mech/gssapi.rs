@@ -49,7 +49,7 @@ impl Mechanism for Gssapi {
     }
 
     fn available(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
-        available(facts, Mech::Krb5)
+        available(facts)
     }
 
     /// The channel binding goes into the context under the one name that is registered.
@@ -190,7 +190,7 @@ fn finish(cx: &ServerCx<'_>, mut context: Context, offer: Protections, own: u32,
     }
     let most = if ssf == 0 { 0 } else { max_input(&mut context, size, "GSSAPI")? };
     let authzid = Some(authzid).filter(|authzid| !authzid.is_empty());
-    let auth = identify_client(cx, &mut context, authzid, ERROR)?;
+    let auth = identify_client(cx, &mut context, authzid, CanonFlags::EXTERNALLY_VERIFIED, ERROR)?;
     let sizes = Sizes { own, max_input: most };
     let layer = (ssf > 0).then(|| Box::new(Layer::new(context, ssf, sizes, ERROR)) as Box<dyn SecurityLayer>);
     Ok(Step::Done(Outcome { auth, data: None, layer }))
@@ -339,8 +339,10 @@ fn initiate(cx: &ClientCx<'_>, mut initiation: Initiation, token: &[u8]) -> Resu
 fn choose(cx: &ClientCx<'_>, mut context: Context, authzid: &[u8], input: &[u8]) -> Result<ClientStep> {
     let mut message = Vec::new();
     context.unwrap(input, &mut message).map_err(error(ERROR, Code::Fail))?;
-    let Some((offered, size, [])) = parse_announcement(&message) else {
-        return Err(Error::fail("GSSAPI: the server's offer of layers is not of 4 bytes"));
+    let (offered, size) = match parse_announcement(&message) {
+        Some((offered, size, [])) => (offered, size),
+        Some(_) => return Err(Error::fail("token too long")),
+        None => return Err(Error::fail("token too short")),
     };
     let mine = Protections::of(&context, cx.security().layer_window(cx.external_ssf()));
     let offers = |bit| offered & bit != 0;

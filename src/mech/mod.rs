@@ -208,7 +208,8 @@ pub trait ClientMech: Send {
     /// still be used: what the user would have to be asked for waits for the first step.
     ///
     /// # Errors
-    /// Why it cannot be had. The client then tries the next mechanism, and fails with this error if there is no other.
+    /// Why it cannot be had. After a [`Code::Fail`] the client tries the next mechanism, and fails with this error if there
+    /// is no other; any other error is final.
     fn prepare(&mut self, _cx: &ClientCx<'_>) -> Result<()> {
         Ok(())
     }

@@ -12,6 +12,7 @@ use super::{ClientMech, ClientStep, Facts, MechInfo, Mechanism, Outcome, ServerM
 use crate::ctx::{ClientCx, ServerCx, World};
 use crate::error::{Code, Error, Result};
 use crate::gss::{Context, Credentials, Mech, flag};
+use crate::identity::CanonFlags;
 use crate::layer::SecurityLayer;
 use crate::policy::{Features, Refusal, Ssf};
 
@@ -50,7 +51,7 @@ impl Mechanism for Spnego {
     }
 
     fn available(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
-        available(facts, Mech::Spnego)
+        available(facts)
     }
 
     /// As for GSSAPI.
@@ -87,7 +88,7 @@ impl ServerMech for Server {
             self.0 = Some((context, credentials));
             return Ok(Step::Continue(answer));
         }
-        let auth = identify_client(cx, &mut context, None, ERROR)?;
+        let auth = identify_client(cx, &mut context, None, CanonFlags::default(), ERROR)?;
         let layer = layer(context, &**cx)?;
         Ok(Step::Done(Outcome { auth, data: Some(answer).filter(|answer| !answer.is_empty()), layer }))
     }

@@ -256,7 +256,10 @@ impl ClientSession {
                 self.supplied.borrow_mut().clear();
                 match self.choose(offered) {
                     Ok(mech) => mech,
-                    Err(error) => return self.fail(error, Level::Err),
+                    Err(error) => {
+                        let level = if error.code() == Code::NoMech { Level::Err } else { Level::Fail };
+                        return self.fail(error, level);
+                    }
                 }
             }
         };
@@ -291,7 +294,9 @@ impl ClientSession {
     pub fn chosen_name(&self) -> String {
         let Some(mech) = self.mechanism() else { return String::new() };
         let name = &mech.info().name;
-        if self.choice.get() == BindingChoice::Use && mech.has_plus() {
+        let can_bind = mech.info().client.is_some_and(|features| features.contains(Features::CHANNEL_BINDING));
+        // GSSAPI binds under its one name. What cannot bind is refused by the server under the name that it was offered.
+        if self.choice.get() == BindingChoice::Use && (mech.has_plus() || !can_bind) {
             format!("{name}-PLUS")
         } else {
             name.to_string()
@@ -344,7 +349,7 @@ impl ClientSession {
             return Err(Error::new(Code::NoMech, text));
         }
         let mut refused = Vec::new();
-        let mut unprepared = None;
+        let mut unprepared = Vec::new();
         for mechanism in self.common.mechanisms.iter() {
             let name = &mechanism.info().name;
             let offers = |plus: bool| {
@@ -372,15 +377,21 @@ impl ClientSession {
             });
             *self.common.mechanism.borrow_mut() = Some(mechanism.clone());
             if let Err(error) = client.prepare(&ClientCx::new(self)) {
-                self.write_log(Level::Note, &format!("{name} is passed over: {}", error.detail()));
-                unprepared.get_or_insert((mechanism, self.choice.get(), error));
+                if error.code() != Code::Fail {
+                    return Err(error);
+                }
+                unprepared.push((mechanism, self.choice.get(), error));
                 continue;
+            }
+            for (passed_over, _, error) in &unprepared {
+                let line = format!("{} is passed over: {}", passed_over.info().name, error.detail());
+                self.write_log(Level::Note, &line);
             }
             client.begin(&ClientCx::new(self))?;
             return Ok(client);
         }
         // It would have been the choice: its reason tells more than that nothing else is there.
-        if let Some((mechanism, choice, error)) = unprepared {
+        if let Some((mechanism, choice, error)) = unprepared.into_iter().next() {
             *self.common.mechanism.borrow_mut() = Some(mechanism.clone());
             self.choice.set(choice);
             return Err(error);

@@ -82,8 +82,11 @@ impl Oid {
     }
 }
 
-static KRB5: Oid = Oid::of(b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02");
-static SPNEGO: Oid = Oid::of(b"\x2b\x06\x01\x05\x05\x02");
+const KRB5_BYTES: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
+const SPNEGO_BYTES: &[u8] = b"\x2b\x06\x01\x05\x05\x02";
+
+static KRB5: Oid = Oid::of(KRB5_BYTES);
+static SPNEGO: Oid = Oid::of(SPNEGO_BYTES);
 static HOSTBASED_SERVICE: Oid = Oid::of(b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x01\x04");
 static USER_NAME: Oid = Oid::of(b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x01\x01");
 static KRB5_PRINCIPAL: Oid = Oid::of(b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01");
@@ -235,10 +238,12 @@ impl Api {
         if major == 0 {
             return Ok(());
         }
-        let text = match self.messages(minor, OF_MINOR, mech) {
-            minor if minor.is_empty() => self.messages(major, OF_MAJOR, mech),
-            minor => format!("{} ({minor})", self.messages(major, OF_MAJOR, mech)),
-        };
+        let mut text = self.messages(major, OF_MAJOR, mech);
+        // Some say that they have nothing to add.
+        match self.messages(minor, OF_MINOR, mech).as_str() {
+            "" | "Success" | "Unknown error" => {}
+            minor => text.push_str(&format!(" ({minor})")),
+        }
         Err(Failure { text, bad_bindings: major & ROUTINE_ERRORS == BAD_BINDINGS })
     }
 
@@ -252,7 +257,8 @@ impl Api {
             if major != 0 {
                 break;
             }
-            texts.push(String::from_utf8_lossy(text.bytes()).into_owned());
+            // Some have the NUL that ends them counted in.
+            texts.push(String::from_utf8_lossy(text.bytes()).trim_end_matches('\0').to_owned());
             if more == 0 {
                 break;
             }
@@ -313,9 +319,14 @@ impl Mech {
         }
     }
 
-    /// The mechanism alone, for calls that take several.
-    fn set(self) -> OidSet {
-        OidSet { count: 1, elements: self.oid() }
+    /// The mechanism for calls that take several. A server that speaks SPNEGO takes tokens of Kerberos as they are, too: there
+    /// are clients that know what will be chosen.
+    fn set(self, usage: Usage) -> OidSet {
+        static BOTH: [Oid; 2] = [Oid::of(SPNEGO_BYTES), Oid::of(KRB5_BYTES)];
+        match (self, usage) {
+            (Mech::Spnego, Usage::Accept) => OidSet { count: BOTH.len(), elements: BOTH.as_ptr() },
+            _ => OidSet { count: 1, elements: self.oid() },
+        }
     }
 }
 
@@ -475,7 +486,7 @@ impl Cred {
                     &mut minor,
                     name_handle(name),
                     u32::MAX,
-                    &mech.set(),
+                    &mech.set(usage),
                     usage.number(),
                     store,
                     &mut handle,
@@ -501,7 +512,7 @@ impl Cred {
                 name.handle.as_ptr(),
                 &Buffer::of(password),
                 u32::MAX,
-                &mech.set(),
+                &mech.set(Usage::Initiate),
                 INITIATE,
                 &mut handle,
                 null_mut(),
@@ -717,6 +728,9 @@ impl Context {
         if self.complete && !unsafe { KRB5.is(mech) || SPNEGO.is(mech) && self.mech == Mech::Spnego } {
             self.complete = false;
             return Err(Failure::new("the client uses another mechanism than Kerberos V5"));
+        }
+        if !self.complete && output.bytes().is_empty() {
+            return Err(Failure::new("the token is no beginning of a security context"));
         }
         Ok(output.bytes().to_vec())
     }

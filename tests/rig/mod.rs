@@ -6,6 +6,7 @@
 pub mod base;
 pub mod client;
 pub mod digest;
+pub mod kdc;
 pub mod mount;
 pub mod postfix;
 pub mod sample_smtp;

@@ -141,8 +141,11 @@ fn get(conn: &Conn, propnum: c_int) -> Result<*const c_void> {
             text(Some(session.app_name()).filter(|name| !name.is_empty()))
         }
         prop::DELEGATEDCREDS => {
+            // Plugins give the place of the handle, and so does this.
             let ours = either!(conn, session => session.gss_parties().delegated.as_ref().map(Cred::as_ptr));
-            given(plugin_says(conn, |out| out.client_creds.cast_const()).or(ours))?
+            conn.delegated.set(ours.unwrap_or(null()));
+            let place = ours.map(|_| conn.delegated.as_ptr().cast_const().cast());
+            given(plugin_says(conn, |out| out.client_creds.cast_const()).or(place))?
         }
         prop::GSS_PEER_NAME => {
             let ours = either!(conn, session => session.gss_parties().peer.as_ref().map(Name::as_ptr));
