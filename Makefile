@@ -1,6 +1,7 @@
-# make            builds libsasl2.so.2 and libsasl.so.7, each also as .a
+# make            builds libsasl2.so.2 and libsasl.so.7, each also as .a, and the tools
 # make install    installs them with headers and pkg-config files: PREFIX=/usr/local LIBDIR=... DESTDIR=...
 #                 SASL1_INCLUDEDIR=... is where programs for libsasl.so.7 find <sasl.h>
+# make install-tools    installs the tools only, with their manual pages: SBINDIR=... MANDIR=...
 # make demo       shows stock Sendmail authenticating on this library
 # make check      everything that CI runs
 # make link-cc    links the shared library with the C compiler, where lld is not to be had
@@ -10,6 +11,8 @@ MULTIARCH := $(shell cc -print-multiarch 2>/dev/null)
 LIBDIR ?= $(PREFIX)/lib$(if $(filter /usr,$(PREFIX)),$(if $(MULTIARCH),/$(MULTIARCH)))
 INCLUDEDIR ?= $(PREFIX)/include
 SASL1_INCLUDEDIR ?= $(INCLUDEDIR)/sasl1
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
 DESTDIR ?=
 CARGO ?= cargo
 
@@ -21,10 +24,12 @@ SASL1_HEADERS := $(wildcard include/sasl1/*.h)
 # The files that hold the libraries, which carry the numbers that libtool would give them.
 LIBSASL2 := libsasl2.so.2.0.25
 LIBSASL := libsasl.so.7.1.11
+TOOLS := saslpasswd sasldblistusers
+MANUALS := $(TOOLS:%=docs/man/%.8)
 
-.PHONY: all install uninstall demo check link-cc clean
+.PHONY: all tools install install-tools uninstall demo check link-cc clean
 
-all:
+all: tools
 	$(CARGO) build --release --locked -p oxisasl-libsasl2 -p oxisasl-libsasl
 	mkdir -p $(STAGE)
 	cp $(RELEASE)/libsasl2.so $(STAGE)/libsasl2.so.2.new
@@ -36,7 +41,15 @@ all:
 	ln -sf libsasl.so.7 $(STAGE)/libsasl.so
 	cp $(RELEASE)/libsasl.a $(STAGE)/libsasl.a
 
-install: all
+tools:
+	$(CARGO) build --release --locked -p oxisasl-tools
+
+install-tools: tools
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
+	install -m 755 $(addprefix $(RELEASE)/,$(TOOLS)) $(DESTDIR)$(SBINDIR)/
+	install -m 644 $(MANUALS) $(DESTDIR)$(MANDIR)/man8/
+
+install: all install-tools
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/sasl $(DESTDIR)$(SASL1_INCLUDEDIR)
 	install -m 644 $(STAGE)/libsasl2.so.2 $(DESTDIR)$(LIBDIR)/$(LIBSASL2).new
 	mv $(DESTDIR)$(LIBDIR)/$(LIBSASL2).new $(DESTDIR)$(LIBDIR)/$(LIBSASL2)
@@ -59,7 +72,8 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libsasl2.so libsasl2.so.2 $(LIBSASL2) libsasl2.a pkgconfig/libsasl2.pc \
 	        libsasl.so libsasl.so.7 $(LIBSASL) libsasl.a pkgconfig/libsasl.pc) \
 	    $(addprefix $(DESTDIR)$(INCLUDEDIR)/sasl/,$(notdir $(HEADERS))) \
-	    $(addprefix $(DESTDIR)$(SASL1_INCLUDEDIR)/,$(notdir $(SASL1_HEADERS)))
+	    $(addprefix $(DESTDIR)$(SASL1_INCLUDEDIR)/,$(notdir $(SASL1_HEADERS))) \
+	    $(addprefix $(DESTDIR)$(SBINDIR)/,$(TOOLS)) $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(MANUALS)))
 
 demo:
 	sh scripts/demo.sh

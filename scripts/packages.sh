@@ -2,7 +2,8 @@
 # What the demo and the checks need on Debian 12: says what is missing, installs it, and is silent when all is there.
 #
 #   scripts/packages.sh demo     what `make demo` needs, and Sendmail unpacked under target/rig
-#   scripts/packages.sh check    what `make check` needs: more programs, and Sendmail's source package
+#   scripts/packages.sh check    what `make check` needs: more programs, Sendmail's source package, and an empty Debian 12
+#                                under target/rig/debian, in which docs/sendmail.md is tried
 #   scripts/packages.sh list demo|check    only prints the list
 #
 # Run as root or where sudo works. Services that come with the packages are not started. Sendmail itself is never
@@ -17,9 +18,10 @@ sasl2-bin libsasl2-2 libsasl2-modules libsasl2-modules-db
 libdb5.3 libldap-2.5-0 libnsl2 libssl3 libwrap0 liblockfile1'
 check="$demo
 g++ clang valgrind dpkg-dev xz-utils patch binutils openssl
-libsasl2-dev libsasl2-modules-gssapi-mit slapd ldap-utils postfix
+libsasl2-dev libpam0g-dev libsasl2-modules-gssapi-mit slapd ldap-utils postfix
 libgssapi-krb5-2 krb5-kdc krb5-admin-server krb5-user faketime
-db5.3-util libdb-dev liblmdb-dev lmdb-utils"
+db5.3-util libdb-dev liblmdb-dev lmdb-utils groff-base
+debootstrap debian-archive-keyring iproute2"
 
 rig=target/rig
 
@@ -91,6 +93,31 @@ unpack_source() {
     touch $rig/sendmail-source/ready
 }
 
+# Makes a Debian 12 with nothing but its essential packages in target/rig/debian, and fetches into its cache every package
+# that docs/sendmail.md installs: the test of the document then needs no network.
+make_debian() {
+    debian=$PWD/$rig/debian
+    wanted=$(sed -n 's/^apt-get install -y --no-install-recommends //p' docs/sendmail.md)
+    [ "$(cat "$debian.ready" 2>/dev/null)" != "$wanted" ] || return 0
+    if [ ! -e "$debian.ready" ]; then
+        echo "Making an empty Debian 12 in $rig/debian"
+        as_root rm -rf "$debian"
+        as_root debootstrap --variant=minbase bookworm "$debian" http://deb.debian.org/debian >$rig/debootstrap.log
+        as_root chroot "$debian" apt-get clean
+    fi
+    echo "Fetching the packages that docs/sendmail.md installs into $rig/debian"
+    as_root cp /etc/resolv.conf "$debian/etc/resolv.conf"
+    list=$debian/etc/apt/sources.list.d/source.list
+    echo 'deb-src http://deb.debian.org/debian bookworm main' | as_root tee "$list" >/dev/null
+    as_root chroot "$debian" apt-get -qq update
+    # Package by package: what one way of the document installs may exclude what another does.
+    for package in $wanted; do
+        as_root chroot "$debian" apt-get -qq -y --no-install-recommends --download-only install "$package" >/dev/null
+    done
+    as_root rm "$list" "$debian/etc/resolv.conf"
+    echo "$wanted" | as_root tee "$debian.ready" >/dev/null
+}
+
 case ${1-} in
     list)
         case ${2-} in
@@ -106,7 +133,10 @@ case ${1-} in
         # shellcheck disable=SC2086
         if [ "$1" = demo ]; then install_missing $demo; else install_missing $check; fi
         unpack_sendmail
-        if [ "$1" = check ]; then unpack_source; fi
+        if [ "$1" = check ]; then
+            unpack_source
+            make_debian
+        fi
         ;;
     *)
         echo "usage: $0 demo|check|list demo|list check" >&2

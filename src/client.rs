@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::{NoOptions, Options};
 use crate::error::Result;
-use crate::identity::{self, CanonUser};
+use crate::identity::{self, CanonUser, Naming};
 use crate::log::{Log, NoLog};
 use crate::mech::Mechanism;
 use crate::registry::Registry;
@@ -16,6 +16,7 @@ pub struct Client {
     pub(crate) options: Arc<dyn Options>,
     pub(crate) log: Arc<dyn Log>,
     pub(crate) registry: Registry,
+    pub(crate) naming: Naming,
     canon_users: Vec<Arc<dyn CanonUser>>,
 }
 
@@ -33,8 +34,16 @@ impl Client {
             options: Arc::new(NoOptions),
             log: Arc::new(NoLog),
             registry: Registry::builtin(),
+            naming: Naming::Qualified,
             canon_users: Vec::new(),
         }
+    }
+
+    /// An application that was made for Cyrus SASL 1.5: it is asked for the realm of DIGEST-MD5 also where the server
+    /// offers none, as servers of 1.5 do.
+    #[must_use]
+    pub fn classic() -> Self {
+        Client { naming: Naming::Classic, ..Self::new() }
     }
 
     /// With these options.

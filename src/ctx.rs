@@ -116,6 +116,19 @@ pub trait ServerWorld: World {
     /// (the option `auto_transition`).
     fn transitions(&self) -> bool;
 
+    /// Whether new passwords are stored as verifiers of SCRAM, so that most users can be taken to have one.
+    fn stores_verifiers(&self) -> bool {
+        false
+    }
+
+    /// The key that made-up salts are derived from: always the same, so that asking twice does not tell them from others.
+    ///
+    /// # Errors
+    /// When the system has no random bytes to make one.
+    fn salt_key(&self) -> Result<Secret> {
+        rng::process_key().map(|key| Secret::from(&key[..]))
+    }
+
     /// Notes what the client said about channel binding.
     fn note_binding(&self, used: bool);
 }
@@ -133,6 +146,11 @@ pub trait ClientWorld: World {
 
     /// Whether the channel binding must be used, may be used or is not there, as the mechanism list made it.
     fn binding_choice(&self) -> BindingChoice;
+
+    /// Whether the application may know its realm where the server offers none.
+    fn knows_realms(&self) -> bool {
+        false
+    }
 
     /// The answers to all of these questions, in their order.
     ///
@@ -257,11 +275,17 @@ impl<'a> ServerCx<'a> {
         Authenticated(())
     }
 
-    /// The error of a user who has no secret for the mechanism.
+    /// The error of a user who has no secret for the mechanism. Its detail is for the log.
     #[must_use]
     pub fn no_secret(&self) -> Error {
         let code = if self.transitions() { Code::Trans } else { Code::NoUser };
-        Error::new(code, "no secret in database")
+        let why = if self.stores_verifiers() {
+            "no secret in database for this mechanism: passwords are stored as one-way secrets, and those of this user do not \
+             include it (set the password again, or see the options password_secrets and password_storage)"
+        } else {
+            "no secret in database"
+        };
+        Error::new(code, why)
     }
 
     /// Judges what the client says about channel binding, and gives the binding that both sides use, if any.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::config::{NoOptions, Options};
+use crate::config::{NoOptions, Options, known};
 use crate::error::Result;
 use crate::identity::{self, CanonUser, Naming};
 use crate::log::{Level, Log, NoLog};
@@ -12,7 +12,7 @@ use crate::registry::Registry;
 use crate::rng;
 use crate::session::{ServerParams, ServerSession};
 use crate::store::{self, AuxProp, StoreCx};
-use crate::verify::{PasswordVerifier, authdaemond::Authdaemond, auxprop::Auxprop, saslauthd::Saslauthd};
+use crate::verify::{self, PasswordVerifier};
 
 /// A server application: its options, mechanisms, stores and password verifiers.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ impl Server {
             log: Arc::new(NoLog),
             registry: Registry::builtin(),
             stores: Vec::new(),
-            verifiers: vec![Arc::new(Auxprop), Arc::new(Saslauthd), Arc::new(Authdaemond)],
+            verifiers: verify::builtin(),
             canon_users: Vec::new(),
             naming: Naming::Qualified,
             warned: Arc::default(),
@@ -58,7 +58,7 @@ impl Server {
     /// `log_level`.
     #[must_use]
     pub fn classic(name: impl Into<String>) -> Self {
-        let mut server = Self::new(name).verifier(crate::verify::sasldb::Sasldb);
+        let mut server = Self::new(name);
         server.registry = Registry::of(CLASSIC);
         server.naming = Naming::Classic;
         server
@@ -157,7 +157,12 @@ impl Server {
             Some(fqdn) => fqdn.clone(),
             None => crate::sys::host::fqdn()?,
         };
-        Ok(ServerSession::new(Arc::clone(self), params, fqdn.to_ascii_lowercase()))
+        let fqdn = match self.naming {
+            Naming::Qualified => fqdn.to_ascii_lowercase(),
+            // It is the realm of users whose names have none, and realms are compared byte by byte.
+            Naming::Classic => fqdn,
+        };
+        Ok(ServerSession::new(Arc::clone(self), params, fqdn))
     }
 
     pub(crate) fn find_verifier(&self, name: &str) -> Option<&dyn PasswordVerifier> {
@@ -165,7 +170,8 @@ impl Server {
     }
 
     pub(crate) fn unknown_verifier(&self, name: &str) -> String {
-        let known = self.verifiers.iter().map(|verifier| verifier.name()).collect::<Vec<_>>().join(", ");
+        let names = self.verifiers.iter().map(|verifier| verifier.name());
+        let known = names.filter(|name| known::unavailable(name).is_none()).collect::<Vec<_>>().join(", ");
         let what = match self.naming {
             Naming::Qualified => "unknown password verifier",
             Naming::Classic => "unrecognized plaintext verifier",

@@ -2,6 +2,17 @@
 
 use std::borrow::Cow;
 
+use crate::secret::Secret;
+
+/// A password as it is hashed: prepared (RFC 5802 section 2.2), or as it is when it has no prepared form.
+#[must_use]
+pub fn prepared_password(password: &[u8]) -> Secret {
+    match saslprep(password) {
+        Ok(Cow::Owned(prepared)) if !prepared.is_empty() => Secret::new(prepared),
+        _ => Secret::from(password),
+    }
+}
+
 /// Why [`saslprep`] refuses a string. It does not say which character it was: the string may be a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PrepError {

@@ -1,54 +1,16 @@
 //! The export table of our `libsasl2.so.2`: the names, their version, the soname and what it needs.
 
+#[path = "support/elf.rs"]
+mod elf;
 #[path = "c_abi/library.rs"]
 mod library;
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
+
+use elf::table;
 
 const STOCK: &str = "/usr/lib/x86_64-linux-gnu/libsasl2.so.2";
-
-/// What `readelf` says of a shared object.
-struct Table {
-    soname: Vec<String>,
-    needed: Vec<String>,
-    /// Every defined symbol that others can bind to, as `name@@VERSION`, without the version nodes themselves.
-    exports: BTreeSet<String>,
-    /// The version nodes that it defines.
-    nodes: BTreeSet<String>,
-}
-
-fn readelf(option: &str, file: &Path) -> String {
-    let output = Command::new("readelf").args(["--wide", option]).arg(file).output();
-    let output = output.expect("readelf runs (Debian package: binutils)");
-    assert!(output.status.success(), "readelf {option} {}", file.display());
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn table(file: &Path) -> Table {
-    let dynamic = readelf("--dynamic", file);
-    let tagged = |tag: &str| -> Vec<String> {
-        let lines = dynamic.lines().filter(|line| line.contains(tag));
-        lines.filter_map(|line| Some(line.split_once('[')?.1.trim_end_matches(']').to_owned())).collect()
-    };
-    let mut exports = BTreeSet::new();
-    let mut nodes = BTreeSet::new();
-    for line in readelf("--dyn-syms", file).lines() {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        // Num: Value Size Type Bind Vis Ndx Name
-        let [_, _, _, _, bind, visibility, section, name] = fields[..] else { continue };
-        if bind == "LOCAL" || section == "UND" || visibility == "HIDDEN" || bind == "Bind" {
-            continue;
-        }
-        if section == "ABS" {
-            nodes.insert(name.split('@').next().unwrap_or(name).to_owned());
-        } else {
-            exports.insert(name.to_owned());
-        }
-    }
-    Table { soname: tagged("(SONAME)"), needed: tagged("(NEEDED)"), exports, nodes }
-}
 
 /// The list that the link is made from, each name at node `SASL2` as the default version.
 fn listed() -> BTreeSet<String> {

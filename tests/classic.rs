@@ -223,6 +223,18 @@ fn a_realm_in_the_name_counts_where_the_session_has_an_empty_one() {
 }
 
 #[test]
+fn the_host_name_is_a_realm_as_it_is_spelt() {
+    let place = Place::new();
+    place.set(Some("Mail.Domain.COM"), "jephe", "jephe").unwrap();
+    let login_at = |fqdn: &str| {
+        let server = place.server(&[]).session(ServerParams::new("smtp").fqdn(fqdn).realm("")).unwrap();
+        login(&server, "PLAIN", jephe("jephe", "jephe")).map_err(|error| error.code())
+    };
+    assert_eq!(login_at("Mail.Domain.COM"), Ok(()));
+    assert_eq!(login_at("mail.domain.com"), Err(Code::NoUser));
+}
+
+#[test]
 fn no_realm_is_offered_where_names_have_it() {
     let place = Place::new();
     place.set(None, "jephe", "jephe").unwrap();
@@ -233,6 +245,42 @@ fn no_realm_is_offered_where_names_have_it() {
     assert!(!challenge(Some("")).contains("realm="));
     assert!(challenge(None).contains("realm=\"smtp.domain.com\""));
     assert!(challenge(Some("r")).contains("realm=\"r\""));
+}
+
+/// A client that knows its realm; none stands for one that must ask its user.
+struct InRealm(Option<&'static str>);
+
+impl Answers for InRealm {
+    fn answer(&self, prompt: &Prompt) -> Answer {
+        match (prompt.kind, self.0) {
+            (PromptKind::Realm, Some(realm)) => Answer::Value(Secret::from(realm)),
+            (PromptKind::Realm, None) => Answer::AskUser,
+            (PromptKind::AuthName, _) => Answer::Value(Secret::from("jephe")),
+            (PromptKind::Pass, _) => Answer::Value(Secret::from("jephe")),
+            _ => Answer::Unsupported,
+        }
+    }
+
+    fn supports(&self, _: PromptKind) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_client_names_its_realm_where_none_is_offered() {
+    let response = |client: Client, knows, offered: &str| {
+        let client = Arc::new(client).session(ClientParams::new("smtp", InRealm(knows)).fqdn(HOST)).unwrap();
+        client.start("DIGEST-MD5").unwrap();
+        let challenge = format!("{offered}nonce=\"OA6MG9tEQGm2hh\",qop=\"auth\",algorithm=md5-sess,charset=utf-8");
+        let progress = client.step(Some(challenge.as_bytes())).unwrap();
+        let text = String::from_utf8(progress.data().unwrap().to_vec()).unwrap();
+        text.split(',').find_map(|part| part.strip_prefix("realm=")).unwrap().to_owned()
+    };
+    assert_eq!(response(Client::classic(), Some("mine.example"), ""), "\"mine.example\"");
+    assert_eq!(response(Client::classic(), Some("mine.example"), "realm=\"r\","), "\"r\"");
+    // What is not known and not offered is not asked for either; and what was made for 2 was never asked.
+    assert_eq!(response(Client::classic(), None, ""), format!("\"{HOST}\""));
+    assert_eq!(response(Client::new(), Some("mine.example"), ""), format!("\"{HOST}\""));
 }
 
 #[test]
@@ -332,6 +380,26 @@ fn setting_and_removing() {
     let stored: BTreeMap<_, _> =
         SECRETS.map(|name| (name, place.entries().contains(&format!("jephe {HOST} {name}")))).into();
     assert_eq!(stored, BTreeMap::from([("PLAIN", true), ("CRAM-MD5", true), ("DIGEST-MD5", false)]));
+    // Nor is the secret of an old password left.
+    set(None, Some("old"), 0).unwrap();
+    assert_eq!(refused(set(Some(""), Some("new"), 0)).0, Code::NotDone);
+    login(&place.session(None), "CRAM-MD5", jephe("new", "jephe")).unwrap();
+    assert_eq!(login(&place.session(None), "DIGEST-MD5", jephe("old", "jephe")).unwrap_err().code(), Code::NoUser);
+}
+
+#[test]
+fn nobody_is_no_user() {
+    let place = Place::new();
+    place.set(None, "jephe", "jephe").unwrap();
+    let (before, session) = (place.entries(), place.session(Some("")));
+    for name in ["@", "@other.org", " @x", "", " "] {
+        let password = Secret::from("secret");
+        for (password, flags) in [(Some(&password), 0), (None, PasswordFlags::DISABLE)] {
+            assert_eq!(session.set_password(name.as_bytes(), &change(password, flags)).unwrap_err().code(), Code::Fail);
+        }
+    }
+    assert_eq!(place.entries(), before);
+    login(&place.session(None), "CRAM-MD5", jephe("jephe", "jephe")).unwrap();
 }
 
 #[test]

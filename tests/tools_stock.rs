@@ -199,13 +199,13 @@ fn at_a_terminal_the_password_is_asked_for_twice() {
 #[test]
 fn without_a_plain_password_only_secrets_of_mechanisms_are_kept() {
     let (_dir, db) = database();
-    let ran = passwd(&["-p", "-c", "-n", "-f", &db, "-u", "rig.test", "nina"], b"secret");
+    let ran = passwd(&["-p", "-c", "-n", "-f", &db, "-u", "rig.test", "nina"], b"staple");
     assert_eq!(ran.status.code(), Some(0), "{ran:?}");
     // No mechanism of the stock library keeps a secret of its own unless told so; what ours keeps must not be the
     // password itself.
     assert_ne!(check(Path::new(&db), "nina@rig.test", "wrong"), OK);
     let bytes = fs::read(&db).unwrap_or_default();
-    assert!(!bytes.windows(6).any(|w| w == b"secret"), "the password is in the file");
+    assert!(!bytes.windows(6).any(|w| w == b"staple"), "the password is in the file");
 }
 
 #[test]
@@ -224,7 +224,10 @@ fn a_berkeley_db_file_of_the_stock_tools_is_read() {
 
     // The lister reads with Berkeley DB linked into itself; of the library it takes sasl_global_utils.
     let names = ["alice@rig.test: userPassword", "bob@rig.test: userPassword"].map(str::to_owned).to_vec();
-    assert_eq!(list(&library(), file), (Some(0), names, String::new()));
+    let (status, mut listed, errors) = list(&library(), file);
+    // The plugin for one-time passwords, where it is installed, adds its own.
+    listed.retain(|line| !line.ends_with(": cmusaslsecretOTP"));
+    assert_eq!((status, listed, errors), (Some(0), names, String::new()));
 }
 
 #[test]

@@ -277,16 +277,16 @@ extern const char *sasl_errstring(int saslerr, const char *langlist, const char 
 #define SASL_MAXOUTBUF 2      /**< get, unsigned: the most that one sasl_encode should be given, in bytes */
 #define SASL_REALM 3          /**< get, char: the realm of who was authenticated */
 #define SASL_GETOPTCTX 4      /**< never known: SASL_FAIL */
-#define SASL_IP_LOCAL 5       /**< get and set, struct sockaddr_in: our address; IPv4 only */
-#define SASL_IP_REMOTE 6      /**< get and set, struct sockaddr_in: the peer's address; IPv4 only */
+#define SASL_IP_LOCAL 5       /**< get and set, struct sockaddr_in: our address; another family is kept, not used */
+#define SASL_IP_REMOTE 6      /**< get and set, struct sockaddr_in: the peer's address, likewise */
 #define SASL_SSF_EXTERNAL 100 /**< set, sasl_external_properties_t: what the layer underneath provides; copied */
 #define SASL_SEC_PROPS 101    /**< set, sasl_security_properties_t: copied */
 
 /** Reads a property.
  *  @param conn the connection; NULL is SASL_FAIL
  *  @param propnum which, a number from the list above
- *  @param pvalue receives a pointer to the value, which stays the library's and valid until the property is read again
- *         or the connection is disposed; NULL is SASL_FAIL
+ *  @param pvalue receives a pointer to the value, which stays the library's and valid until the property is read again,
+ *         another authentication begins or the connection is disposed; NULL is SASL_FAIL
  *  @returns SASL_OK; SASL_NOTDONE: not known yet; SASL_BADPARAM: there is no such property; SASL_FAIL */
 extern int sasl_getprop(sasl_conn_t *conn, int propnum, void **pvalue);
 

@@ -39,7 +39,20 @@ pub fn find(name: &str) -> Option<&'static Known> {
 }
 
 /// The password verifiers that `pwcheck_method` can name.
-pub const VERIFIERS: &[&str] = &["auxprop", "saslauthd", "authdaemond"];
+pub const VERIFIERS: &[&str] = &["auxprop", "sasldb", "saslauthd", "authdaemond", "pam", "shadow", "passwd", "pwcheck"];
+
+/// The password verifiers that `pwcheck_method` can name in vain: nobody gets in by them. With each the reason, and what to do.
+pub const UNAVAILABLE: &[(&str, &str)] = &[
+    ("kerberos_v4", "nobody runs Kerberos 4 any more; use pam with pam_krb5, or GSSAPI"),
+    ("kerberos_v5", "passwords are not checked with Kerberos 5 here; use pam with pam_krb5, or saslauthd -a kerberos5"),
+    ("sia", "this kind of password check exists only on Digital Unix; use pam"),
+];
+
+/// Why a verifier is one of those that are named in vain, if it is.
+#[must_use]
+pub fn unavailable(verifier: &str) -> Option<&'static str> {
+    UNAVAILABLE.iter().find(|(name, _)| *name == verifier).map(|(_, reason)| *reason)
+}
 
 macro_rules! known {
     ($($part:literal { $($name:literal $kind:ident $default:literal $meaning:literal;)+ })+) => {
@@ -56,7 +69,7 @@ known! {
         "auxprop_plugin" Words "all" "the stores that properties of users are read from, in order";
         "auto_transition" Transition "no" "whether a password that another verifier accepted is put into the stores";
         "canon_user_plugin" Text "INTERNAL" "what brings user names into their canonical form";
-        "mech_list" Words "all" "the mechanisms that a server offers, in order";
+        "mech_list" Words "all" "the mechanisms that a server offers, in order; auto leaves out those that password_secrets leaves out";
         "client_mech_list" Words "all" "the mechanisms that a client may choose";
         "log_level" Number "1" "the level up to which messages are logged, 0 (none) to 7 (passwords too)";
         "plugin_list" Text "" "a file that lists the mechanism plugins, in place of searching for them";
@@ -70,6 +83,17 @@ known! {
     "authdaemond" {
         "authdaemond_path" Text "/dev/null" "the socket of Courier authdaemond";
         "authdaemon_path" Text "" "another spelling of authdaemond_path";
+    }
+    "pam" {
+        "pam_account" Flag "no" "whether PAM is also asked if the account may be used";
+    }
+    "pwcheck" {
+        "pwcheck_path" Text "/var/pwcheck/pwcheck" "the socket of pwcheck, or the directory that has it";
+        "pwcheck_timeout" Number "30" "the seconds that a question to pwcheck may take";
+    }
+    "stores" {
+        "password_storage" Text "hashed" "what is kept of a password: hashed, plaintext or both; Berkeley DB files and stores of plugins keep it as it is unless this is set";
+        "password_secrets" Words "SCRAM-SHA-256 SCRAM-SHA-1 SCRAM-SHA-512 SCRAM-SHA-384 SCRAM-SHA-224 CRAM-MD5 DIGEST-MD5" "the mechanisms whose secrets are kept of a hashed password";
     }
     "sasldb" {
         "sasldb_path" Text "/etc/sasldb2" "the file of the embedded user database";

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::known::{KNOWN, Kind, VERIFIERS, find};
+use super::known::{KNOWN, Kind, VERIFIERS, find, unavailable};
 use super::{ConfigFile, Entry, is_yes};
 
 /// Something in a configuration file that its writer should look at.
@@ -62,6 +62,9 @@ fn judge(Entry { name, value, .. }: &Entry) -> Option<String> {
 
 fn judge_verifier(word: &str) -> Option<String> {
     let word = word.to_ascii_lowercase();
+    if let Some(reason) = unavailable(&word) {
+        return Some(format!("nobody gets in by {word}: {reason}"));
+    }
     match word.as_str() {
         "alwaystrue" => Some("alwaystrue would let anyone in and is not here; nobody gets in by it".to_owned()),
         "auxprop-hashed" => Some("auxprop-hashed accepted every password once and is gone; use auxprop".to_owned()),
@@ -123,7 +126,7 @@ mod tests {
 
     #[test]
     fn good_files_are_quiet() {
-        let text = "pwcheck_method: saslauthd auxprop\nmech_list: PLAIN LOGIN\nlog_level: 3\nauto_transition: noplain\n\
+        let text = "pwcheck_method: saslauthd auxprop pam shadow passwd pwcheck\npam_account: yes\nmech_list: PLAIN LOGIN\nlog_level: 3\nauto_transition: noplain\n\
                     sql_hostnames: a,b\nsql_usessl: no\nscram_secret_generate: 1\nsaslauthd_path: /run/saslauthd/mux\n";
         assert_eq!(lint(text), Vec::<String>::new());
     }
@@ -144,6 +147,10 @@ mod tests {
                 "alwaystrue would let anyone in and is not here; nobody gets in by it",
             ),
             ("pwcheck_method: auxprop-hashed", "auxprop-hashed accepted every password once and is gone; use auxprop"),
+            (
+                "pwcheck_method: pam SIA",
+                "nobody gets in by sia: this kind of password check exists only on Digital Unix; use pam",
+            ),
             ("auto_transition: Yes", "auto_transition is not set by this; write yes or no, in lower case"),
             ("log_level: high", "log_level is a number, and this is none"),
             ("keytab: x\nkeytab: y", "keytab is set in line 2 already, and that line counts"),

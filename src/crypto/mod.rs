@@ -11,6 +11,7 @@ mod pbkdf2;
 mod rc4;
 mod salted_md5;
 mod scram;
+mod stored;
 
 pub use des::{BlockCipher, CbcDecryptor, CbcEncryptor, DES_BLOCK};
 pub use hash::{Digest, Hash};
@@ -20,3 +21,4 @@ pub use pbkdf2::salted_password;
 pub use rc4::Rc4;
 pub use salted_md5::{salted_md5, salted_md5_matches};
 pub use scram::{ScramKeys, ScramVerifier, scram_proof};
+pub use stored::StoredPassword;

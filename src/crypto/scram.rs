@@ -5,6 +5,7 @@ use subtle::Choice;
 use super::{Digest, Hash, salted_password};
 use crate::b64;
 use crate::secret::Secret;
+use crate::text::prepared_password;
 
 /// What a server checks a client's proof with, and proves itself with. Who has them can play the server, but not the
 /// client.
@@ -90,6 +91,20 @@ impl ScramVerifier {
         let keys = ScramKeys::new(hash, key(stored)?, key(server)?)?;
         let sound = name == mechanism.as_bytes() && iterations > 0 && !salt.is_empty();
         sound.then_some(ScramVerifier { iterations, salt, keys })
+    }
+
+    /// Whether this is the verifier of a password: prepared, as it should be, or as it is.
+    #[must_use]
+    pub fn is_of(&self, hash: Hash, password: &Secret) -> Choice {
+        let derived = |password: &[u8]| {
+            ScramKeys::derive(hash, password, &self.salt, self.iterations).stored.matches(self.keys.stored.expose())
+        };
+        let prepared = prepared_password(password.expose());
+        let mut right = derived(prepared.expose());
+        if prepared.expose() != password.expose() {
+            right |= derived(password.expose());
+        }
+        right
     }
 
     /// The form that [`ScramVerifier::parse`] reads.

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{ClientMech, ClientStep, MechInfo, Mechanism, NAME_AND_PASSWORD, ServerMech, Step};
-use crate::crypto::{HmacMd5State, to_hex};
+use crate::config::Options;
+use crate::crypto::{HmacMd5State, StoredPassword, to_hex};
 use crate::ctx::{ClientCx, ServerCx};
 use crate::error::{Code, Error, Result};
 use crate::identity::{Account, CanonFlags};
@@ -54,7 +55,7 @@ impl Mechanism for CramMd5 {
         Some(OWN_SECRET)
     }
 
-    fn derive_secret(&self, _: &Account, password: &Secret) -> Result<Secret> {
+    fn derive_secret(&self, _: &dyn Options, _: &Account, password: &Secret) -> Result<Secret> {
         Ok(Secret::from(&HmacMd5State::new(password.expose()).to_bytes()[..]))
     }
 }
@@ -128,10 +129,11 @@ fn secret_of(cx: &ServerCx<'_>, user: &[u8]) -> Result<HmacMd5State> {
         Err(error) if error.code() == Code::NoUser => return Err(error.in_context(MISMATCH)),
         other => other?,
     }
-    let missing = |text: &'static str| cx.log(Level::Fail, text);
+    let missing = |text: &str| cx.log(Level::Fail, text);
+    let password = password.as_ref().and_then(|stored| StoredPassword::parse(stored.expose()).plain());
     match (password, state) {
-        (Some(password), _) if password.expose().is_empty() => Err(Error::fail("empty secret")),
-        (Some(password), _) => Ok(HmacMd5State::new(password.expose())),
+        (Some(b""), _) => Err(Error::fail("empty secret")),
+        (Some(password), _) => Ok(HmacMd5State::new(password)),
         (None, Some(state)) => match state.expose().try_into() {
             Ok(bytes) => Ok(HmacMd5State::from_bytes(bytes)),
             Err(_) => {
@@ -140,8 +142,9 @@ fn secret_of(cx: &ServerCx<'_>, user: &[u8]) -> Result<HmacMd5State> {
             }
         },
         (None, None) => {
-            missing("no secret in database");
-            Err(cx.no_secret().in_context(MISMATCH))
+            let error = cx.no_secret();
+            missing(error.detail());
+            Err(error.in_context(MISMATCH))
         }
     }
 }

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 use super::{ClientMech, MechInfo, Mechanism, NAME_AND_PASSWORD, ServerMech};
+use crate::config::Options;
 use crate::ctx::World;
 use crate::error::Result;
 use crate::identity::Account;
@@ -56,7 +57,7 @@ impl Mechanism for DigestMd5 {
         Some("cmusaslsecretDIGEST-MD5")
     }
 
-    fn derive_secret(&self, account: &Account, password: &Secret) -> Result<Secret> {
+    fn derive_secret(&self, _: &dyn Options, account: &Account, password: &Secret) -> Result<Secret> {
         let password = zeroize::Zeroizing::new(hash::to_latin1(password.expose()).into_owned());
         let key = hash::user_key(&hash::to_latin1(&account.user), &hash::to_latin1(&account.realm), &password);
         Ok(Secret::from(&key[..]))

@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 
-use crate::config::Options;
+use crate::config::{NoOptions, Options};
 use crate::ctx::{Authenticated, ClientCx, ServerCx};
 use crate::error::{Code, Error, Result};
 use crate::gss;
@@ -137,13 +137,13 @@ pub trait Mechanism: Any + Send + Sync {
     ///
     /// # Errors
     /// [`Code::NoChange`] for a mechanism that has no secret of its own; else why it cannot be made.
-    fn derive_secret(&self, _account: &Account, _password: &Secret) -> Result<Secret> {
+    fn derive_secret(&self, _options: &dyn Options, _account: &Account, _password: &Secret) -> Result<Secret> {
         Err(Error::from(Code::NoChange))
     }
 
     /// Whether a stored secret of the mechanism's own is that of this user and password.
     fn is_secret_of(&self, stored: &Secret, account: &Account, password: &Secret) -> bool {
-        self.derive_secret(account, password).is_ok_and(|secret| secret.matches(stored.expose()).into())
+        self.derive_secret(&NoOptions, account, password).is_ok_and(|secret| secret.matches(stored.expose()).into())
     }
 
     /// Stores the mechanism's own secret for a user.

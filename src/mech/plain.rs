@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{ClientMech, ClientStep, MechInfo, Mechanism, NAME_AND_PASSWORD, ServerMech, Step};
+use crate::config::Options;
 use crate::crypto::{salted_md5, salted_md5_matches};
 use crate::ctx::{ClientCx, ServerCx};
 use crate::error::{Error, Result};
@@ -42,7 +43,7 @@ impl Mechanism for Plain {
         Some("cmusaslsecretPLAIN")
     }
 
-    fn derive_secret(&self, _: &Account, password: &Secret) -> Result<Secret> {
+    fn derive_secret(&self, _: &dyn Options, _: &Account, password: &Secret) -> Result<Secret> {
         salted_md5(password.expose())
     }
 

@@ -11,16 +11,16 @@ use subtle::{Choice, ConstantTimeEq};
 use super::{ClientMech, ClientStep, MechInfo, Mechanism, NAME_AND_PASSWORD, Outcome, ServerMech, Step};
 use crate::b64;
 use crate::chanbind::{BindingFlag, binding_name};
-use crate::config::is_yes;
-use crate::crypto::{Digest, Hash, ScramKeys, ScramVerifier, salted_password, scram_proof};
+use crate::config::Options;
+use crate::crypto::{Digest, Hash, ScramKeys, ScramVerifier, StoredPassword, salted_password, scram_proof};
 use crate::ctx::{BindingChoice, ClientCx, ServerCx};
 use crate::error::{Code, Error, Result};
-use crate::identity::CanonFlags;
+use crate::identity::{Account, CanonFlags};
 use crate::log::Level;
 use crate::policy::{Features, SecurityFlags};
 use crate::rng;
 use crate::secret::Secret;
-use crate::text::{escape_name, saslprep, unescape_name};
+use crate::text::{escape_name, prepared_password, saslprep, unescape_name};
 
 /// One of the mechanisms.
 #[derive(Debug)]
@@ -51,11 +51,15 @@ const NONCE_BYTES: usize = 24;
 const ITERATIONS: u32 = 4096;
 /// A server that asks for more iterations wants to keep the client busy.
 const MAX_ITERATIONS: u32 = 65536;
+/// The number of iterations in the verifiers that are made, unless an option says otherwise: it is paid once for each
+/// password that is set, and by clients.
+const VERIFIER_ITERATIONS: u32 = 15_000;
 /// The length of the salt in the verifiers that are made for this library, in bytes.
 const VERIFIER_SALT: usize = 16;
 
 const PASSWORD: &str = "*userPassword";
 const VERIFIERS: &str = "*authPassword";
+const OWN_SECRET: &str = "authPassword";
 const MISMATCH: &str = "StoredKey mismatch";
 
 impl Scram {
@@ -90,6 +94,36 @@ impl Mechanism for Scram {
     fn client(&self) -> Option<Box<dyn ClientMech>> {
         Some(Box::new(Client { kind: self.kind, state: ClientState::Start }))
     }
+
+    fn own_secret(&self) -> Option<&'static str> {
+        Some(OWN_SECRET)
+    }
+
+    /// A verifier (RFC 5803).
+    fn derive_secret(&self, options: &dyn Options, _: &Account, password: &Secret) -> Result<Secret> {
+        let Kind { name, hash } = self.kind;
+        let mut salt = vec![0; VERIFIER_SALT];
+        rng::fill(&mut salt)?;
+        let iterations = verifier_iterations(options.get(None, ITERATIONS_OPTION).as_deref());
+        let keys = ScramKeys::derive(hash, prepared_password(password.expose()).expose(), &salt, iterations);
+        Ok(ScramVerifier { iterations, salt, keys }.to_text(name))
+    }
+
+    fn is_secret_of(&self, stored: &Secret, _: &Account, password: &Secret) -> bool {
+        match StoredPassword::parse(stored.expose()) {
+            StoredPassword::Scram(hash, verifier) => hash == self.kind.hash && verifier.is_of(hash, password).into(),
+            _ => false,
+        }
+    }
+}
+
+/// The option for the number of iterations.
+const ITERATIONS_OPTION: &str = "scram_iteration_counter";
+
+/// The number of iterations of new verifiers, given the value of the option.
+fn verifier_iterations(option: Option<&str>) -> u32 {
+    let count = option.and_then(|value| parse_count(value.trim().as_bytes())).filter(|count| *count > 0);
+    count.map_or(VERIFIER_ITERATIONS, |count| count.min(MAX_ITERATIONS))
 }
 
 /// What the mechanisms differ in.
@@ -97,14 +131,6 @@ impl Mechanism for Scram {
 struct Kind {
     name: &'static str,
     hash: Hash,
-}
-
-/// A password as it is hashed: prepared (RFC 5802 section 2.2), or as it is when it has no prepared form.
-fn prepared_password(password: &Secret) -> Secret {
-    match saslprep(password.expose()) {
-        Ok(Cow::Owned(prepared)) if !prepared.is_empty() => Secret::new(prepared),
-        _ => password.clone(),
-    }
 }
 
 // ---- Grammar (RFC 5802 section 7) ----
@@ -449,42 +475,52 @@ fn look_up(kind: Kind, cx: &ServerCx<'_>, user: &[u8], authzid: Option<&[u8]>) -
 
 impl Kind {
     fn known(self, cx: &ServerCx<'_>, user: &[u8], password: Option<Secret>, verifiers: &[Secret]) -> Result<Known> {
-        if let Some(password) = password {
-            if password.expose().is_empty() {
-                return self.made_up(cx, user, Error::fail("empty secret"));
-            }
-            let salt = self.salt(cx, user)?;
-            let iterations = self.iterations(cx);
-            let mut keys = vec![ScramKeys::derive(self.hash, password.expose(), &salt, iterations)];
-            let prepared = prepared_password(&password);
-            if prepared.expose() != password.expose() {
-                // Clients that follow RFC 5802 prepare the password, others do not.
-                keys.push(ScramKeys::derive(self.hash, prepared.expose(), &salt, iterations));
-            }
-            return Ok(Known { salt, iterations, keys, refusal: None });
+        let password = password.as_ref();
+        if let Some(password) = password.and_then(|stored| StoredPassword::parse(stored.expose()).plain()) {
+            return self.of_password(cx, user, password);
         }
-        let verifier = |value: &Secret| ScramVerifier::parse(self.name, self.hash, value.expose());
-        if let Some(ScramVerifier { iterations, salt, keys }) = verifiers.iter().find_map(verifier) {
+        let verifier = |value: &Secret| match StoredPassword::parse(value.expose()) {
+            StoredPassword::Scram(hash, verifier) if hash == self.hash => Some(verifier),
+            _ => None,
+        };
+        if let Some(ScramVerifier { iterations, salt, keys }) = verifiers.iter().chain(password).find_map(verifier) {
             return Ok(Known { salt, iterations, keys: vec![keys], refusal: None });
         }
-        match verifiers {
-            [] => cx.log(Level::Fail, "no secret in database"),
+        let error = cx.no_secret();
+        match (verifiers, password) {
+            ([], None) => cx.log(Level::Fail, error.detail()),
             _ => cx.log(Level::Fail, &format!("No valid {} secret found", self.name)),
         }
-        self.made_up(cx, user, cx.no_secret().in_context(MISMATCH))
+        self.made_up(cx, user, error.in_context(MISMATCH))
     }
 
-    /// What a user without a secret is told and compared with, in the form that secrets have here: a password, or where
-    /// the option `scram_secret_generate` makes verifiers, one of these.
+    fn of_password(self, cx: &ServerCx<'_>, user: &[u8], password: &[u8]) -> Result<Known> {
+        if password.is_empty() {
+            return self.made_up(cx, user, Error::fail("empty secret"));
+        }
+        let salt = self.salt(cx, user)?;
+        let iterations = self.iterations(cx);
+        let mut keys = vec![ScramKeys::derive(self.hash, password, &salt, iterations)];
+        let prepared = prepared_password(password);
+        if prepared.expose() != password {
+            // Clients that follow RFC 5802 prepare the password, others do not.
+            keys.push(ScramKeys::derive(self.hash, prepared.expose(), &salt, iterations));
+        }
+        Ok(Known { salt, iterations, keys, refusal: None })
+    }
+
+    /// What a user without a secret is told and compared with, in the form that new secrets have here: a password, or a
+    /// verifier.
     fn made_up(self, cx: &ServerCx<'_>, user: &[u8], refusal: Error) -> Result<Known> {
         let mut salt = self.salt(cx, user)?;
-        let iterations = self.iterations(cx);
-        let keys = if cx.option("scram_secret_generate").is_some_and(|value| is_yes(&value)) {
+        let (iterations, keys) = if cx.stores_verifiers() {
             salt.truncate(VERIFIER_SALT);
             let key = Secret::from(self.hash.hmac(rng::process_key()?, &[&salt]).as_ref());
-            ScramKeys::new(self.hash, key.clone(), key).into_iter().collect()
+            let iterations = verifier_iterations(cx.option(ITERATIONS_OPTION).as_deref());
+            (iterations, ScramKeys::new(self.hash, key.clone(), key).into_iter().collect())
         } else {
-            vec![ScramKeys::derive(self.hash, rng::process_key()?, &salt, iterations)]
+            let iterations = self.iterations(cx);
+            (iterations, vec![ScramKeys::derive(self.hash, rng::process_key()?, &salt, iterations)])
         };
         Ok(Known { salt, iterations, keys, refusal: Some(refusal) })
     }
@@ -493,11 +529,12 @@ impl Kind {
     /// twice would tell one from the other.
     fn salt(self, cx: &ServerCx<'_>, user: &[u8]) -> Result<Vec<u8>> {
         let user = cx.identity().authid.unwrap_or_else(|| user.to_vec());
-        Ok(self.hash.hmac(rng::process_key()?, &[b"salt", self.name.as_bytes(), b"\0", &user]).as_ref().to_vec())
+        let key = cx.salt_key()?;
+        Ok(self.hash.hmac(key.expose(), &[b"salt", self.name.as_bytes(), b"\0", &user]).as_ref().to_vec())
     }
 
     fn iterations(self, cx: &ServerCx<'_>) -> u32 {
-        const OPTION: &str = "scram_iteration_counter";
+        const OPTION: &str = ITERATIONS_OPTION;
         let Some(value) = cx.option(OPTION) else { return ITERATIONS };
         let (iterations, why) = match parse_count(value.trim().as_bytes()) {
             None | Some(0) => (ITERATIONS, "not a positive number"),
@@ -631,7 +668,7 @@ fn hello(cx: &ClientCx<'_>) -> Result<(Hello, Vec<u8>)> {
     bare.extend_from_slice(b",r=");
     bare.extend_from_slice(nonce.as_bytes());
     let message = [&header[..], &bare].concat();
-    let password = prepared_password(&credentials.password);
+    let password = prepared_password(credentials.password.expose());
     header.extend_from_slice(&data);
     Ok((Hello { password, binding: header, bare, nonce }, message))
 }

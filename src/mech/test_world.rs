@@ -258,6 +258,10 @@ impl ServerWorld for TestServer {
         self.transitions
     }
 
+    fn stores_verifiers(&self) -> bool {
+        self.option("scram_secret_generate").is_some()
+    }
+
     fn note_binding(&self, used: bool) {
         self.binding_used.set(used);
     }

@@ -59,8 +59,9 @@ impl ServerSession {
         if disable && change.flags.has(PasswordFlags::CREATE) {
             return Err(Error::param("Can't both create and disable simultaneously"));
         }
-        refuse_blank(name)?;
         let account = self.account(name);
+        // The entries of nobody say which mechanisms the database serves.
+        refuse_blank(&account.user)?;
         match change.password {
             Some(password) if !disable && password.expose().is_empty() => {
                 Err(Error::param("Password must be at least one character long"))
@@ -97,14 +98,19 @@ impl ServerSession {
         self.server.registry.iter().filter_map(|mechanism| Some((mechanism, mechanism.own_secret()?)))
     }
 
-    /// Stores the secret of each mechanism but one, all or none of them.
+    /// Stores the secret of each mechanism but one, all or none of them. Of the one nothing is left: it would be good for
+    /// the old password.
     fn store_secrets(&self, name: &[u8], account: &Account, password: &Secret, left_out: Option<&str>) -> Result<()> {
         let chosen = self.with_secrets().filter(|(mechanism, _)| Some(mechanism.info().name.as_ref()) != left_out);
+        let options = self.options();
         let secrets = chosen
-            .map(|(mechanism, property)| Ok((mechanism, property, [mechanism.derive_secret(account, password)?])))
+            .map(|(mechanism, property)| {
+                Ok((mechanism, property, [mechanism.derive_secret(&options, account, password)?]))
+            })
             .collect::<Result<Vec<_>>>()?;
-        let changes: Vec<_> =
-            secrets.iter().map(|(_, property, values)| Change { name: property, values: &values[..] }).collect();
+        let new = secrets.iter().map(|(_, property, values)| Change { name: property, values: &values[..] });
+        let old = self.with_secrets().filter(|(mechanism, _)| Some(mechanism.info().name.as_ref()) == left_out);
+        let changes: Vec<_> = new.chain(old.map(|(_, property)| Change { name: property, values: &[] })).collect();
         let stored = self.change(account, &changes);
         for (mechanism, ..) in &secrets {
             match &stored {

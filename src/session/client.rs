@@ -13,7 +13,7 @@ use crate::ctx::{BindingChoice, ClientCx, ClientWorld, World};
 use crate::error::{Code, Error, Result};
 use crate::gss;
 use crate::hooks::{ClientHooks, NoHooks};
-use crate::identity::{CanonCx, CanonFlags, CanonUser, Identity, Internal, check_length};
+use crate::identity::{CanonCx, CanonFlags, CanonUser, Identity, Internal, Naming, check_length};
 use crate::log::Level;
 use crate::mech::{ClientMech, ClientStep, Facts, Mechanism, Side};
 use crate::policy::{Features, Refusal, SecurityProps, SessionFlags, Ssf, explain};
@@ -487,6 +487,10 @@ impl ClientWorld for ClientSession {
 
     fn binding_choice(&self) -> BindingChoice {
         self.choice.get()
+    }
+
+    fn knows_realms(&self) -> bool {
+        self.client.naming == Naming::Classic
     }
 
     fn ask(&self, prompts: &[Prompt]) -> Result<Vec<Option<Secret>>> {

@@ -19,6 +19,7 @@ pub mod address;
 mod classic;
 pub mod client;
 mod password;
+mod secrets;
 pub mod server;
 
 pub use client::{ClientParams, ClientSession, ClientStart};

@@ -30,6 +30,10 @@ impl Directory for ServerSession {
     fn props(&self) -> &Props {
         &self.props
     }
+
+    fn stores_verifiers(&self) -> bool {
+        self.keeps_secrets()
+    }
 }
 
 impl ServerSession {
@@ -96,7 +100,10 @@ impl ServerSession {
             foreign = verifier.is_foreign();
             verifier.verify(attempt, password)
         })?;
-        if let Some(transition) = self.transition().filter(|_| foreign) {
+        // A database of 1.5 can have the secret of one mechanism and not those of the others; a password that is kept as it is
+        // becomes what new ones are kept as.
+        let unfinished = self.server.naming == Naming::Classic || self.stored_plaintext_is_obsolete();
+        if let Some(transition) = self.transition().filter(|_| foreign || unfinished) {
             self.do_transition(transition, &user, password);
         }
         Ok(())
@@ -137,7 +144,10 @@ impl ServerSession {
         }
         Err(last.unwrap_or_else(|| {
             let text = format!("unknown password verifier(s) {methods}");
-            self.write_log(Level::Err, &text);
+            // Each has its line already, which is what 1.5 has.
+            if self.server.naming == Naming::Qualified {
+                self.write_log(Level::Err, &text);
+            }
             Error::new(Code::NoMech, text)
         }))
     }
@@ -171,6 +181,9 @@ impl ServerSession {
     fn do_transition(&self, transition: Transition, user: &[u8], password: &Secret) {
         if self.server.naming == Naming::Classic {
             return self.transition_classic(user, password);
+        }
+        if self.keeps_secrets() && self.secrets_are_current(user, password) {
+            return;
         }
         let name = String::from_utf8_lossy(user);
         self.write_log(Level::Note, &format!("transitioning user {name} to auxprop database"));
@@ -213,19 +226,17 @@ impl ServerSession {
         let name = String::from_utf8_lossy(user).into_owned();
         let mut result = Ok(());
         let (mut stored, mut constrained) = (false, false);
-        if !change.flags.has(PasswordFlags::NO_PLAIN) {
-            match self.store_plain(user, change.password) {
-                None => {}
-                Some(Ok(())) => {
-                    stored = true;
-                    self.write_log(Level::Note, &format!("setpass succeeded for {name}"));
-                }
-                Some(Err(error)) => {
-                    self.write_log(Level::Err, &format!("setpass failed for {name}: {error}"));
-                    // A store that may not keep such a property leaves it to the others.
-                    constrained = error.code() == Code::ConstraintViolat;
-                    result = Err(error);
-                }
+        match self.store_in_stores(user, change) {
+            None => {}
+            Some(Ok(())) => {
+                stored = true;
+                self.write_log(Level::Note, &format!("setpass succeeded for {name}"));
+            }
+            Some(Err(error)) => {
+                self.write_log(Level::Err, &format!("setpass failed for {name}: {error}"));
+                // A store that may not keep such a property leaves it to the others.
+                constrained = error.code() == Code::ConstraintViolat;
+                result = Err(error);
             }
         }
         match self.hooks.set_password(user, change, &self.props) {
@@ -267,9 +278,13 @@ impl ServerSession {
         result
     }
 
-    /// Stores or removes the plaintext password; `None` when no store can be written to.
-    fn store_plain(&self, user: &[u8], password: Option<&Secret>) -> Option<Result<()>> {
-        let values = password.map(std::slice::from_ref).unwrap_or_default();
+    /// Stores or removes the password; `None` when no store can be written to, or there is nothing that may be stored.
+    fn store_in_stores(&self, user: &[u8], change: &PasswordChange<'_>) -> Option<Result<()>> {
+        let no_plain = change.flags.has(PasswordFlags::NO_PLAIN);
+        // No plaintext, and nothing else that a store takes.
+        if no_plain && !self.keeps_secrets() {
+            return None;
+        }
         let options = self.options();
         let realm = self.realm();
         let cx = self.store_cx(&options, realm.as_deref());
@@ -278,11 +293,10 @@ impl ServerSession {
         {
             return (error.code() != Code::NoChange).then_some(Err(error));
         }
-        let plain = Change { name: "userPassword", values };
-        // Without a password the user is to be gone, and with it whatever else a store keeps about it.
-        let all = password.is_none().then_some(Change { name: "*", values: &[] });
-        let changes: Vec<Change<'_>> = std::iter::once(plain).chain(all).collect();
-        Some(store::store(&self.server.stores, &cx, user, &changes))
+        match change.password {
+            Some(password) => Some(self.store_password_of(user, password, no_plain)),
+            None => Some(self.remove_password_of(user)),
+        }
     }
 
     /// Changes properties of a user in the stores (`sasl_auxprop_store`).
@@ -292,7 +306,9 @@ impl ServerSession {
     pub fn store_properties(&self, user: &[u8], changes: &[Change<'_>]) -> Result<()> {
         let options = self.options();
         let realm = self.realm();
-        self.record(store::store(&self.server.stores, &self.store_cx(&options, realm.as_deref()), user, changes))
+        let cx = self.store_cx(&options, realm.as_deref());
+        let changes = self.without_removal_of_new(&cx, user, changes);
+        self.record(store::store(&self.server.stores, &cx, user, &changes))
     }
 
     /// Whether the stores can be written to.

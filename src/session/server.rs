@@ -12,12 +12,13 @@ use crate::ctx::{ServerCx, ServerWorld, World};
 use crate::error::{Code, Error, Result};
 use crate::gss;
 use crate::hooks::{Authorize, NoHooks, ServerHooks};
-use crate::identity::{CanonCx, CanonFlags, CanonUser, Identity, Internal, Naming, check_length, qualify};
+use crate::identity::{Account, CanonCx, CanonFlags, CanonUser, Identity, Internal, Naming, check_length, qualify};
 use crate::log::Level;
 use crate::mech::{Facts, Mechanism, Outcome, ServerMech, Side, Step};
 use crate::policy::{Features, Refusal, SecurityProps, SessionFlags, Ssf, explain};
 use crate::props::Props;
 use crate::registry::{MechanismRef, find, split_plus};
+use crate::rng;
 use crate::secret::Secret;
 use crate::server::Server;
 use crate::store::{self, LookupFlags, StoreCx};
@@ -73,6 +74,9 @@ impl ServerParams {
     }
 }
 
+/// The value of the option `mech_list` that leaves out what no user with a new password could use.
+const AUTO: &str = "auto";
+
 /// Where an exchange stands.
 enum Exchange {
     /// None has begun, or the last one failed.
@@ -99,6 +103,10 @@ pub struct ServerSession {
     plus_requested: Cell<bool>,
     binding_used: Cell<bool>,
     app_name: RefCell<String>,
+    /// Whose secrets this session has made.
+    pub(super) made: RefCell<Option<Account>>,
+    /// Whether mechanisms whose secrets are not made are left out.
+    pub(super) auto: bool,
 }
 
 impl ServerSession {
@@ -106,7 +114,9 @@ impl ServerSession {
         let options = Layered { first: params.hooks.options(), then: server.options.as_ref() };
         let level =
             Level::from_number(crate::config::integer(&options, "log_level").unwrap_or(server.default_log_level()));
-        let mechanisms = server.registry.select(options.get(None, "mech_list").as_deref());
+        let list = options.get(None, "mech_list");
+        let auto = list.as_ref().is_some_and(|list| list.trim() == AUTO);
+        let mechanisms = server.registry.select(list.as_deref().filter(|_| !auto));
         let common = Common::new(params.service, params.flags, level, mechanisms);
         ServerSession {
             app_name: RefCell::new(server.name.clone()),
@@ -119,6 +129,8 @@ impl ServerSession {
             exchange: RefCell::new(Exchange::Idle),
             plus_requested: Cell::new(false),
             binding_used: Cell::new(false),
+            made: RefCell::default(),
+            auto,
         }
     }
 
@@ -292,6 +304,7 @@ impl ServerSession {
             host: self.host(),
         })?;
         self.secrets_can_be_had(mechanism)?;
+        self.secrets_are_made(mechanism)?;
         if self.common.flags.contains(SessionFlags::NEED_PROXY) && !features.contains(Features::PROXY) {
             return Err(Refusal::NoProxy);
         }
@@ -566,6 +579,17 @@ impl ServerWorld for ServerSession {
 
     fn transitions(&self) -> bool {
         self.transition().is_some()
+    }
+
+    fn stores_verifiers(&self) -> bool {
+        self.option("scram_secret_generate").is_some_and(|value| crate::config::is_yes(&value)) || self.keeps_secrets()
+    }
+
+    fn salt_key(&self) -> Result<Secret> {
+        match self.stored_salt_key() {
+            Some(key) => Ok(key),
+            None => rng::process_key().map(|key| Secret::from(&key[..])),
+        }
     }
 
     fn note_binding(&self, used: bool) {

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::lmdb::LmdbOptions;
-use super::sasldb::{Edit, IDENTIFYING, SasldbFile};
-use super::{AuxProp, Change, LookupFlags, StoreCx};
+use super::sasldb::{Edit, Format, IDENTIFYING, SasldbFile};
+use super::{AuxProp, Change, Form, LookupFlags, StoreCx};
 use crate::config::{Options, integer};
 use crate::error::{Code, Error, Result};
 use crate::log::Level;
 use crate::props::Props;
+use crate::rng;
 use crate::secret::Secret;
 
 /// Where the database is unless the option `sasldb_path` says otherwise.
@@ -28,6 +29,11 @@ enum Layout {
     /// CRAM-MD5 and DIGEST-MD5 at all is told by an entry for no user and no realm, whose value is their version.
     Mechanisms,
 }
+
+/// The property that may have several values: verifiers of SCRAM (RFC 5803). An entry has them with line feeds between.
+const SEVERAL: &str = "authPassword";
+/// The entry, for no user and no realm, that [`AuxProp::salt_key`] gives. The first verifier that is stored makes it.
+const SALT_KEY: &str = "oxisaslSaltKey";
 
 /// What the properties of mechanisms' own secrets begin with.
 const OWN_SECRET: &str = "cmusaslsecret";
@@ -120,17 +126,31 @@ impl AuxProp for Sasldb {
         let names: Vec<&str> = wanted.iter().map(|(_, name)| self.layout.name_of(name)).collect();
         let values = logged(cx, file.lookup_many(name, realm, &names))?;
         let mut found = false;
-        for ((requested, _), value) in wanted.iter().zip(values) {
-            if let Some(value) = value {
+        for ((requested, name), value) in wanted.iter().zip(values) {
+            let Some(value) = value else { continue };
+            found = true;
+            if name != SEVERAL {
                 props.add(requested, value)?;
-                found = true;
+                continue;
             }
+            value.expose().split(|byte| *byte == b'\n').try_for_each(|one| props.add(requested, Secret::from(one)))?;
         }
         let identifying: Vec<&str> = IDENTIFYING.iter().map(|property| self.layout.name_of(property)).collect();
         if found || flags.is_authzid() || logged(cx, file.has_any(name, realm, &identifying))? {
             return Ok(());
         }
         Err(Error::new(Code::NoUser, format!("no such user in {}", file.path().display())))
+    }
+
+    fn form(&self, cx: &StoreCx<'_>) -> Form {
+        match self.file(cx.options).format() {
+            Ok(Format::BerkeleyHash) => Form::Plaintext,
+            _ => Form::Secrets,
+        }
+    }
+
+    fn salt_key(&self, cx: &StoreCx<'_>) -> Result<Option<Secret>> {
+        self.file(cx.options).get([], [], SALT_KEY)
     }
 
     fn serves(&self, cx: &StoreCx<'_>, mechanism: &str) -> Result<()> {
@@ -160,19 +180,46 @@ impl AuxProp for Sasldb {
 
     fn store(&self, cx: &StoreCx<'_>, user: &[u8], changes: &[Change<'_>]) -> Result<()> {
         let (user, realm) = cx.account(user);
-        let mut edits = Vec::new();
+        let file = self.file(cx.options);
         // A name with a `*` was requested for a look-up; the database knows users by one name only.
-        for change in changes.iter().filter(|change| !change.name.starts_with('*')) {
-            let property = self.layout.name_of(change.name).as_bytes();
-            let value = change.values.first().map(Secret::expose);
+        let changes = changes.iter().filter(|change| !change.name.starts_with('*'));
+        let values: Vec<_> = changes.map(|change| (self.layout.name_of(change.name), kept_value(change))).collect();
+        let mut edits = Vec::new();
+        for (name, value) in &values {
+            let (property, value) = (name.as_bytes(), value.as_ref().map(Secret::expose));
             edits.push(Edit { user, realm, property, value });
-            let marked = MARKED.iter().any(|mechanism| mechanism.as_bytes() == property);
-            if self.layout == Layout::Mechanisms && marked && value.is_some() {
+            if self.layout == Layout::Mechanisms && MARKED.contains(name) && value.is_some() {
                 edits.push(Edit { user: b"", realm: b"", property, value: Some(&MARKER) });
             }
         }
-        if edits.is_empty() { Ok(()) } else { logged(cx, self.file(cx.options).apply(&edits)) }
+        let verifiers = values.iter().any(|(name, value)| *name == SEVERAL && value.is_some());
+        let key = if verifiers { missing_salt_key(&file)? } else { None };
+        if let Some(key) = &key {
+            edits.push(Edit { user: b"", realm: b"", property: SALT_KEY.as_bytes(), value: Some(key.expose()) });
+        }
+        if edits.is_empty() { Ok(()) } else { logged(cx, file.apply(&edits)) }
     }
+}
+
+/// What the database is to have for a property; none for one that goes.
+fn kept_value(change: &Change<'_>) -> Option<Secret> {
+    match change.values {
+        [_, _, ..] if change.name == SEVERAL => {
+            let values: Vec<&[u8]> = change.values.iter().map(Secret::expose).collect();
+            Some(Secret::new(values.join(&b'\n')))
+        }
+        values => values.first().cloned(),
+    }
+}
+
+/// A new key for made-up salts, where there is none; other programs that read Berkeley DB files would take it for a user.
+fn missing_salt_key(file: &SasldbFile) -> Result<Option<Secret>> {
+    if file.format()? == Format::BerkeleyHash || file.get([], [], SALT_KEY)?.is_some() {
+        return Ok(None);
+    }
+    let mut key = vec![0; 32];
+    rng::fill(&mut key)?;
+    Ok(Some(Secret::new(key)))
 }
 
 #[cfg(test)]

@@ -88,8 +88,17 @@ impl LookupFlags {
     }
 }
 
+/// How a store keeps passwords unless the option `password_storage` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As one-way secrets: what each mechanism needs to recognise a user.
+    Secrets,
+    /// As they are, since its other readers know no other form.
+    Plaintext,
+}
+
 /// A change to one property; no value removes it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Change<'a> {
     /// The name of the property, without a `*`.
     pub name: &'a str,
@@ -114,6 +123,19 @@ pub trait AuxProp: Any + Send + Sync {
     /// Why not: the mechanism is then not offered where only such secrets are kept.
     fn serves(&self, _cx: &StoreCx<'_>, _mechanism: &str) -> Result<()> {
         Ok(())
+    }
+
+    /// How passwords are to be kept here.
+    fn form(&self, _cx: &StoreCx<'_>) -> Form {
+        Form::Secrets
+    }
+
+    /// A random key that is kept with the users, and stays when they do. None where there is none yet.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn salt_key(&self, _cx: &StoreCx<'_>) -> Result<Option<Secret>> {
+        Ok(None)
     }
 
     /// Whether [`store`](Self::store) can work at all, as far as can be told without a user.
@@ -214,10 +236,23 @@ pub fn serves<S: AsRef<dyn AuxProp>>(stores: &[S], cx: &StoreCx<'_>, mechanism: 
 /// # Errors
 /// That of the first store that failed; a constraint violation only when no store could keep the change.
 pub fn store<S: AsRef<dyn AuxProp>>(stores: &[S], cx: &StoreCx<'_>, user: &[u8], changes: &[Change<'_>]) -> Result<()> {
+    store_each(stores, cx, user, |_| changes.to_vec())
+}
+
+/// As [`store`], with changes that depend on the store.
+///
+/// # Errors
+/// As [`store`].
+pub fn store_each<'a, S: AsRef<dyn AuxProp>>(
+    stores: &[S],
+    cx: &StoreCx<'_>,
+    user: &[u8],
+    mut changes: impl FnMut(&dyn AuxProp) -> Vec<Change<'a>>,
+) -> Result<()> {
     let mut kept = false;
     let mut violation = None;
     for store in select_for_store(stores, cx)? {
-        match store.store(cx, user, changes) {
+        match store.store(cx, user, &changes(store)) {
             Ok(()) => kept = true,
             Err(error) if error.code() == Code::ConstraintViolat => violation = Some(error),
             Err(error) => return Err(error),
@@ -237,7 +272,10 @@ pub fn can_store<S: AsRef<dyn AuxProp>>(stores: &[S], cx: &StoreCx<'_>) -> Resul
     select_for_store(stores, cx)?.into_iter().try_for_each(|store| store.can_store(cx))
 }
 
-fn select_for_store<'a, S: AsRef<dyn AuxProp>>(stores: &'a [S], cx: &StoreCx<'_>) -> Result<Vec<&'a dyn AuxProp>> {
+pub(crate) fn select_for_store<'a, S: AsRef<dyn AuxProp>>(
+    stores: &'a [S],
+    cx: &StoreCx<'_>,
+) -> Result<Vec<&'a dyn AuxProp>> {
     select(stores, cx.options).map_err(|error| {
         cx.log.log(Level::Err, error.detail());
         error.with_code(Code::Fail)

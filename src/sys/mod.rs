@@ -2,10 +2,14 @@
 
 #![allow(unsafe_code)]
 
+pub mod accounts;
+pub mod crypt;
 #[cfg(feature = "lmdb")]
 pub(crate) mod db;
+mod dl;
 pub mod env;
 pub mod gss;
 pub mod host;
 pub mod net;
+pub mod pam;
 pub mod syslog;

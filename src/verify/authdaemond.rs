@@ -4,28 +4,25 @@
 //! counts the bytes of the four with their line feeds. The answer is lines until the daemon closes the connection: one that is
 //! `.` is a yes, one that is `FAIL` a no.
 
-use std::io::{self, Read as _};
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use super::{Attempt, PasswordVerifier, socket};
+use super::{Attempt, PasswordVerifier, REFUSED, socket};
 use crate::error::{Code, Error, Result};
 use crate::log::Level;
 use crate::secret::Secret;
-use crate::sys::net;
 
 /// Where the daemon listens unless the option `authdaemond_path` says: nowhere.
 const DEFAULT_PATH: &str = "/dev/null";
 /// How long a question may take in all.
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = socket::DEFAULT_TIMEOUT;
 /// The longest answer, in bytes.
 const ANSWER_MAX: usize = 8190;
 /// What errors call the daemon.
 const DAEMON: &str = "Courier authdaemond";
-const REFUSED: &str = "authentication failed";
 
 /// Asks Courier's daemon.
 #[derive(Debug, Clone, Copy, Default)]
@@ -79,7 +76,12 @@ fn ask(path: &Path, request: &[u8]) -> Result<()> {
     let failed =
         |doing: &str, error: &io::Error| socket::failure(DAEMON, doing, path, &socket::explain(error, TIMEOUT));
     socket::send_all(&stream, request, deadline).map_err(|error| failed("send the request to", &error))?;
-    let answer = receive(stream, deadline).map_err(|error| failed("read the answer of", &error))?;
+    let answer = socket::receive(stream, ANSWER_MAX + 1, deadline)
+        .and_then(|answer| match answer.len() {
+            ..=ANSWER_MAX => Ok(answer),
+            _ => Err(io::Error::other(format!("it is longer than {ANSWER_MAX} bytes"))),
+        })
+        .map_err(|error| failed("read the answer of", &error))?;
     for line in answer.split(|byte| *byte == b'\n') {
         match line {
             b"." => return Ok(()),
@@ -88,22 +90,6 @@ fn ask(path: &Path, request: &[u8]) -> Result<()> {
         }
     }
     Err(socket::failure(DAEMON, "understand the answer of", path, &"could not verify password"))
-}
-
-/// Everything that the daemon says until it closes the connection.
-fn receive(mut stream: UnixStream, deadline: Instant) -> io::Result<Vec<u8>> {
-    let mut answer = Vec::new();
-    let mut buffer = [0; 1024];
-    while answer.len() <= ANSWER_MAX {
-        stream.set_read_timeout(Some(net::until(deadline)?))?;
-        match stream.read(&mut buffer) {
-            Ok(0) => return Ok(answer),
-            Ok(count) => answer.extend_from_slice(buffer.get(..count).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(io::Error::other(format!("it is longer than {ANSWER_MAX} bytes")))
 }
 
 #[cfg(test)]

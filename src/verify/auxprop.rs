@@ -2,17 +2,22 @@
 
 use subtle::Choice;
 
+use super::stored::{is_password, pretend};
 use super::{Attempt, PasswordVerifier};
+use crate::crypto::StoredPassword::{self, Scram};
 use crate::crypto::salted_md5_matches;
 use crate::error::{Code, Error, Result};
+use crate::log::Level;
 use crate::secret::Secret;
 
 const PASSWORD: &str = "*userPassword";
+const VERIFIERS: &str = "*authPassword";
 /// What programs of old kept for PLAIN ([`salted_md5_matches`]).
 const OLD_SECRET: &str = "*cmusaslsecretPLAIN";
 const NO_SECRET: &str = "no secret in database";
 
-/// Compares with the property `userPassword`, else with the secret that programs of old stored for PLAIN.
+/// Compares with the property `userPassword`, in any of the forms that [`crate::crypto::StoredPassword`] knows; else with a verifier
+/// in `authPassword`; else with the secret that programs of old stored for PLAIN.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Auxprop;
 
@@ -22,20 +27,22 @@ impl PasswordVerifier for Auxprop {
     }
 
     fn verify(&self, attempt: &Attempt<'_>, password: &Secret) -> Result<()> {
-        attempt.directory.lookup(attempt.user, &[PASSWORD, OLD_SECRET])?;
-        let props = attempt.directory.props();
-        let right = match (props.first(PASSWORD), props.first(OLD_SECRET)) {
-            // An empty stored password is a user without one: nobody logs in with it.
-            (Some(stored), _) => {
-                stored.matches(password.expose()) & Choice::from(u8::from(!stored.expose().is_empty()))
+        let verifiers = attempt.directory.stores_verifiers();
+        // Where most users have a password, it is asked for alone: a question more may cost a query.
+        let names = if verifiers { &[PASSWORD, OLD_SECRET, VERIFIERS][..] } else { &[PASSWORD, OLD_SECRET] };
+        let mut right = attempt.directory.lookup(attempt.user, names).and_then(|()| compare(attempt, password));
+        if !verifiers && matches!(&right, Err(error) if error.detail() == NO_SECRET) {
+            right = attempt.directory.lookup(attempt.user, &[VERIFIERS]).and_then(|()| compare(attempt, password));
+        }
+        let right = right.inspect_err(|error| {
+            if error.code() == Code::NoUser && verifiers {
+                pretend(password);
             }
-            (None, Some(stored)) => salted_md5_matches(stored.expose(), password.expose()),
-            (None, None) => return Err(Error::new(Code::NoUser, NO_SECRET)),
-        };
+        })?;
         if bool::from(right) {
             return Ok(());
         }
-        props.erase(PASSWORD);
+        attempt.directory.props().erase(PASSWORD);
         Err(Error::bad_auth("login incorrect"))
     }
 
@@ -47,5 +54,25 @@ impl PasswordVerifier for Auxprop {
 
     fn is_foreign(&self) -> bool {
         false
+    }
+}
+
+/// Whether the password is that which the stores have of the user.
+fn compare(attempt: &Attempt<'_>, password: &Secret) -> Result<Choice> {
+    let props = attempt.directory.props();
+    if let Some(stored) = props.first(PASSWORD) {
+        return is_password(&stored, password).inspect_err(|error| {
+            // Neither the scheme nor what follows it is shown: the stored value may be a password after all.
+            let user = String::from_utf8_lossy(attempt.user);
+            attempt.log.log(Level::Err, &format!("userPassword of {user}: {}", error.detail()));
+        });
+    }
+    // One is enough: they are of the same password.
+    let verifiers = props.all(VERIFIERS);
+    let verifier = verifiers.iter().find(|stored| matches!(StoredPassword::parse(stored.expose()), Scram(..)));
+    match (verifier, props.first(OLD_SECRET)) {
+        (Some(stored), _) => is_password(stored, password),
+        (None, Some(stored)) => Ok(salted_md5_matches(stored.expose(), password.expose())),
+        (None, None) => Err(Error::new(Code::NoUser, NO_SECRET)),
     }
 }

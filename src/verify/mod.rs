@@ -1,6 +1,7 @@
 //! Who checks a plaintext password (the option `pwcheck_method`).
 
 use std::any::Any;
+use std::sync::Arc;
 
 use crate::config::Options;
 use crate::error::Result;
@@ -10,9 +11,41 @@ use crate::secret::Secret;
 
 pub mod authdaemond;
 pub mod auxprop;
+mod hashed;
+pub mod pam;
+pub mod passwd;
+pub mod pwcheck;
 pub mod saslauthd;
 pub mod sasldb;
+pub mod shadow;
 mod socket;
+mod stored;
+pub mod unavailable;
+
+/// Those that every server has.
+#[must_use]
+pub fn builtin() -> Vec<Arc<dyn PasswordVerifier>> {
+    let mut all: Vec<Arc<dyn PasswordVerifier>> = vec![
+        Arc::new(auxprop::Auxprop),
+        Arc::new(sasldb::Sasldb),
+        Arc::new(saslauthd::Saslauthd),
+        Arc::new(authdaemond::Authdaemond),
+        Arc::new(pam::Pam),
+        Arc::new(shadow::Shadow),
+        Arc::new(passwd::Passwd),
+        Arc::new(pwcheck::Pwcheck),
+    ];
+    all.extend(unavailable::all().map(|verifier| Arc::new(verifier) as Arc<dyn PasswordVerifier>));
+    all
+}
+
+/// The detail of a plain no.
+const REFUSED: &str = "authentication failed";
+
+/// A user's name for a line of the log: in quotes, and so that it cannot begin another line.
+fn shown(user: &[u8]) -> String {
+    format!("{:?}", String::from_utf8_lossy(user))
+}
 
 /// The stores of the session, as a verifier sees them.
 pub trait Directory {
@@ -24,6 +57,9 @@ pub trait Directory {
 
     /// What was found.
     fn props(&self) -> &Props;
+
+    /// Whether new passwords are stored as verifiers of SCRAM, so that most users have one.
+    fn stores_verifiers(&self) -> bool;
 }
 
 /// A user whose password is to be checked.

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use super::{Attempt, PasswordVerifier, socket};
-use crate::config::integer;
+use super::{Attempt, PasswordVerifier, REFUSED, socket};
 use crate::error::{Code, Error, Result};
 use crate::identity::split_realm;
 use crate::log::Level;
@@ -31,8 +30,7 @@ impl PasswordVerifier for Saslauthd {
     fn verify(&self, attempt: &Attempt<'_>, password: &Secret) -> Result<()> {
         let (user, realm) = split_realm(attempt.user, attempt.realm.unwrap_or_default().as_bytes());
         let request = Request { user, password: password.expose(), service: attempt.service.as_bytes(), realm };
-        let seconds = integer(attempt.options, "saslauthd_timeout").and_then(|seconds| u64::try_from(seconds).ok());
-        let timeout = seconds.filter(|seconds| *seconds > 0).map_or(DEFAULT_TIMEOUT, Duration::from_secs);
+        let timeout = socket::timeout(attempt, "saslauthd_timeout");
         let socket = path(attempt.options.get(None, "saslauthd_path").as_deref());
         authenticate(&socket, &request, timeout).inspect_err(|error| {
             if error.detail() != REFUSED {
@@ -49,14 +47,11 @@ impl PasswordVerifier for Saslauthd {
 /// What errors call the daemon.
 const DAEMON: &str = "saslauthd server";
 
-/// The detail of a plain no.
-const REFUSED: &str = "authentication failed";
-
 /// Where Debian's saslauthd listens.
 pub const DEFAULT_PATH: &str = "/var/run/saslauthd/mux";
 
 /// How long a question may take in all, connecting included, unless the caller says otherwise.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+pub const DEFAULT_TIMEOUT: Duration = socket::DEFAULT_TIMEOUT;
 
 /// The longest field of a request and the longest answer, in bytes: what a length of two bytes can say.
 pub const FIELD_MAX: usize = u16::MAX as usize;
@@ -86,9 +81,7 @@ pub fn authenticate(path: &Path, request: &Request<'_>, timeout: Duration) -> Re
     if request.password.is_empty() {
         return Err(Error::bad_auth(REFUSED));
     }
-    // A timeout beyond what the clock can count is as good as none, and a year is as well.
-    let now = Instant::now();
-    let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(365 * 86400));
+    let deadline = socket::deadline(timeout);
     let stream = connect(path, deadline)?;
     let failed = |doing: &str, error: &dyn Display| socket::failure(DAEMON, doing, path, error);
     socket::send_all(&stream, &message, deadline)
@@ -96,7 +89,7 @@ pub fn authenticate(path: &Path, request: &Request<'_>, timeout: Duration) -> Re
     let reply =
         receive(stream, deadline).map_err(|error| failed("read the answer of", &socket::explain(&error, timeout)))?;
     match reply.as_slice() {
-        [b'O', b'K', rest @ ..] if rest.first().is_none_or(|byte| !byte.is_ascii_alphanumeric()) => Ok(()),
+        reply if socket::is_ok(reply) => Ok(()),
         [b'N', b'O', ..] => Err(Error::bad_auth(REFUSED)),
         // Whatever a daemon says that is not a yes is a no, as for any client of it.
         [_, _, ..] => Err(failed("understand the answer of", &"bad response from saslauthd, neither OK nor NO")

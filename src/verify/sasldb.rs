@@ -1,4 +1,4 @@
-//! `pwcheck_method: sasldb`: what [`super::auxprop`] is called where the interface of Cyrus SASL 1.5 is spoken.
+//! `pwcheck_method: sasldb`: the name that [`super::auxprop`] has in configurations of Cyrus SASL 1.5.
 
 use super::auxprop::Auxprop;
 use super::{Attempt, PasswordVerifier};
@@ -22,8 +22,7 @@ impl PasswordVerifier for Sasldb {
         Auxprop.user_exists(attempt)
     }
 
-    /// A database can have the secret of one mechanism and not those of the others.
     fn is_foreign(&self) -> bool {
-        true
+        false
     }
 }

@@ -2,13 +2,30 @@
 //! and who wanted to use it.
 
 use std::fmt::Display;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::Attempt;
+use crate::config::integer;
 use crate::error::{Error, Result};
 use crate::sys::{env, net};
+
+/// How long a question may take in all, connecting included, unless an option says otherwise.
+pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The seconds that an option says, if they are any.
+pub(super) fn timeout(attempt: &Attempt<'_>, option: &str) -> Duration {
+    let seconds = integer(attempt.options, option).and_then(|seconds| u64::try_from(seconds).ok());
+    seconds.filter(|seconds| *seconds > 0).map_or(DEFAULT_TIMEOUT, Duration::from_secs)
+}
+
+/// When a timeout that begins now is over. One beyond what the clock can count is as good as none, and a year is as well.
+pub(super) fn deadline(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(timeout).unwrap_or(now + Duration::from_secs(365 * 86400))
+}
 
 /// Connects to the socket of a daemon, which errors call by this name.
 ///
@@ -55,4 +72,29 @@ pub(super) fn send_all(stream: &UnixStream, mut message: &[u8], deadline: Instan
         }
     }
     Ok(())
+}
+
+/// What the daemon says until it closes the connection, or has said this many bytes.
+///
+/// # Errors
+/// The system's; a timeout at the deadline.
+pub(super) fn receive(mut stream: UnixStream, limit: usize, deadline: Instant) -> io::Result<Vec<u8>> {
+    let mut answer = Vec::new();
+    let mut buffer = [0; 1024];
+    while answer.len() < limit {
+        stream.set_read_timeout(Some(net::until(deadline)?))?;
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => answer.extend_from_slice(buffer.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    answer.truncate(limit);
+    Ok(answer)
+}
+
+/// Whether an answer is the word `OK`, alone or with something after it that does not make another word of it.
+pub(super) fn is_ok(answer: &[u8]) -> bool {
+    matches!(answer, [b'O', b'K', rest @ ..] if rest.first().is_none_or(|byte| !byte.is_ascii_alphanumeric()))
 }

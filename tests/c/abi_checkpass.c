@@ -62,10 +62,11 @@ static void passwords(void)
 static void verifiers(void)
 {
     static const char *const methods[] = {"auxprop", "AUXPROP", "alwaystrue", "nosuch", "nosuch auxprop", "auxprop nosuch", "saslauthd", "authdaemond",
-                                          "shadow", "auxprop-hashed", "", " ", "auxprop,alwaystrue", "saslauthd auxprop", "auxprop saslauthd",
+                                          "sia", "auxprop-hashed", "", " ", "auxprop,alwaystrue", "saslauthd auxprop", "auxprop saslauthd",
                                           "pwcheck", "auxprop alwaystrue", NULL};
     set_option("saslauthd_path", "/nonexistent/mux");
     set_option("authdaemond_path", "/nonexistent/socket");
+    set_option("pwcheck_path", "/nonexistent/pwcheck");
     for (int i = 0; methods[i]; i++) {
         if (strcmp(methods[i], "alwaystrue") == 0 || strcmp(methods[i], "auxprop alwaystrue") == 0) {
             set_option("auto_transition", "no");

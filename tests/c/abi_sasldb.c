@@ -61,6 +61,8 @@ int main(void)
     begin();
     set_option("auxprop_plugin", "sasldb");
     set_option("sasldb_path", "./db");
+    /* What the stock library keeps. */
+    set_option("password_storage", "plaintext");
     fresh(NULL);
     say("-- no file");
     check("alice", "secret");

@@ -1,4 +1,6 @@
-/* Checks one user's password with sasl_checkpass(): checkpass USER PASSWORD [REALM]
+/* Checks one user's password with sasl_checkpass(): checkpass USER PASSWORD [REALM [SERVICE [REMOTE]]]
+ *
+ * An empty REALM is none; REMOTE is the client's address and port, `192.0.2.1;4711`.
  *
  * Prints the log lines of the library ("log LEVEL TEXT"), the result's number and the detail text. The application name is
  * "checkpass": SASL_CONF_PATH tells where its checkpass.conf lies.
@@ -24,7 +26,7 @@ int main(int argc, char **argv)
     int result;
 
     if (argc < 3) {
-        fprintf(stderr, "usage: checkpass USER PASSWORD [REALM]\n");
+        fprintf(stderr, "usage: checkpass USER PASSWORD [REALM [SERVICE [REMOTE]]]\n");
         return 2;
     }
     result = sasl_server_init(callbacks, "checkpass");
@@ -32,7 +34,8 @@ int main(int argc, char **argv)
         printf("init %d\n", result);
         return 1;
     }
-    result = sasl_server_new("rig", "host.rig.test", argc > 3 ? argv[3] : NULL, NULL, NULL, NULL, 0, &conn);
+    result = sasl_server_new(argc > 4 ? argv[4] : "rig", "host.rig.test", argc > 3 && *argv[3] ? argv[3] : NULL,
+                             argc > 5 ? "192.0.2.25;25" : NULL, argc > 5 ? argv[5] : NULL, NULL, 0, &conn);
     if (result != SASL_OK) {
         printf("new %d\n", result);
         return 1;

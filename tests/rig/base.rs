@@ -158,6 +158,12 @@ impl Daemon {
         ended.unwrap_or_else(|| panic!("{} did not end:\n{}", self.name, self.output()))
     }
 
+    /// Kills it, and waits until it is gone.
+    pub fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// What it has printed so far, both streams.
     pub fn output(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.output).unwrap_or_default()).into_owned()
@@ -171,8 +177,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.stop();
     }
 }
 
@@ -232,25 +237,59 @@ pub fn target_dir() -> PathBuf {
     test.ancestors().nth(3).expect("target directory").to_owned()
 }
 
-/// The `libsasl2.so.2` that a program runs on.
+/// Which of the two C interfaces a library has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {
+    /// 2.1, `libsasl2.so.2`.
+    V2,
+    /// 1.5, `libsasl.so.7`.
+    V1,
+}
+
+impl Interface {
+    /// The name that the loader looks for.
+    pub fn soname(self) -> &'static str {
+        match self {
+            Interface::V2 => "libsasl2.so.2",
+            Interface::V1 => "libsasl.so.7",
+        }
+    }
+
+    /// The environment variable that names the directory of the applications' configuration files.
+    pub fn conf_variable(self) -> &'static str {
+        match self {
+            Interface::V2 => "SASL_CONF_PATH",
+            Interface::V1 => "SASL_PATH",
+        }
+    }
+}
+
+/// The library that a program runs on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Library {
     /// `stock`, `ours`, or the directory's name.
     pub name: String,
     /// The directory to look in before the system's; none for the stock library.
     pub dir: Option<PathBuf>,
+    pub interface: Interface,
 }
 
 impl Library {
     /// Debian's own.
     pub fn stock() -> Library {
-        Library { name: "stock".to_owned(), dir: None }
+        Library { name: "stock".to_owned(), dir: None, interface: Interface::V2 }
     }
 
     /// A library in this directory.
     pub fn at(name: &str, dir: &Path) -> Library {
-        assert!(dir.join("libsasl2.so.2").exists(), "{} has no libsasl2.so.2", dir.display());
-        Library { name: name.to_owned(), dir: Some(dir.to_owned()) }
+        Library::of(Interface::V2, name, dir)
+    }
+
+    /// A library with this interface in this directory.
+    pub fn of(interface: Interface, name: &str, dir: &Path) -> Library {
+        let soname = interface.soname();
+        assert!(dir.join(soname).exists(), "{} has no {soname}", dir.display());
+        Library { name: name.to_owned(), dir: Some(dir.to_owned()), interface }
     }
 
     /// Ours, built by cargo as it is shipped.
@@ -305,11 +344,11 @@ impl Library {
     /// The file itself, symbolic links resolved.
     pub fn file(&self) -> PathBuf {
         let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from("/usr/lib/x86_64-linux-gnu"));
-        let file = dir.join("libsasl2.so.2");
+        let file = dir.join(self.interface.soname());
         fs::canonicalize(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
     }
 
-    /// Panics unless the process (or one below it) has mapped this very library and no other `libsasl2.so`.
+    /// Panics unless the process (or one below it) has mapped this very library and no other SASL library.
     pub fn assert_loaded_by(&self, pid: u32) {
         let mut mapped = HashSet::new();
         for pid in family(pid) {
@@ -318,11 +357,16 @@ impl Library {
                 maps.lines()
                     .filter_map(|l| l.split_whitespace().nth(5))
                     .map(PathBuf::from)
-                    .filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("libsasl2.so"))),
+                    .filter(|p| p.file_name().is_some_and(|n| is_sasl(&n.to_string_lossy()))),
             );
         }
         assert_eq!(mapped, HashSet::from([self.file()]), "libraries mapped by process {pid} and those below it");
     }
+}
+
+/// Whether a file of this name is a SASL library of either interface.
+fn is_sasl(name: &str) -> bool {
+    name.starts_with("libsasl2.so") || name.starts_with("libsasl.so")
 }
 
 /// A process and all its descendants.

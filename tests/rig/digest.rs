@@ -125,7 +125,7 @@ impl Mechanism for DigestMd5 {
 }
 
 /// `name=value` and `name="value"` pairs.
-fn directives(challenge: &str) -> Vec<(String, String)> {
+pub fn directives(challenge: &str) -> Vec<(String, String)> {
     let mut all = Vec::new();
     let mut rest = challenge;
     while let Some((name, after)) = rest.split_once('=') {
@@ -137,6 +137,23 @@ fn directives(challenge: &str) -> Vec<(String, String)> {
         rest = next;
     }
     all
+}
+
+/// What a server does with a client's response under `qop=auth`: when it is right for this password, gives the
+/// `rspauth` that proves so to the client.
+pub fn judge(response: &str, password: &str) -> Option<String> {
+    let all = directives(response);
+    let value = |name: &str| all.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
+    let (user, realm) = (value("username")?, value("realm").unwrap_or_default());
+    let (nonce, cnonce, uri) = (value("nonce")?, value("cnonce")?, value("digest-uri")?);
+    let md5 = |text: &[u8]| Hash::Md5.digest(text);
+    let secret = md5(&[latin1(user), latin1(realm), latin1(password)].join(&b':'));
+    let ha1 = hex(&md5(&[secret, format!(":{nonce}:{cnonce}").into_bytes()].concat()));
+    let proof = |method: &str| {
+        let a2 = hex(&md5(format!("{method}:{uri}").as_bytes()));
+        hex(&md5(format!("{ha1}:{nonce}:{}:{cnonce}:auth:{a2}", value("nc").unwrap_or_default()).as_bytes()))
+    };
+    (value("qop")? == "auth" && value("response")? == proof("AUTHENTICATE")).then(|| format!("rspauth={}", proof("")))
 }
 
 /// ISO 8859-1 when every character is in it, UTF-8 otherwise.
@@ -320,4 +337,6 @@ fn the_response_matches_the_published_vector() {
     );
     assert!(response.contains("response=d388dad90d4bbd760a152321f2143af7"), "{response}");
     assert_eq!(digest.rspauth.as_deref(), Some("rspauth=ea40f60335c427b5527b84dbabcdfffd"));
+    assert_eq!(judge(&response, "secret"), digest.rspauth);
+    assert_eq!(judge(&response, "Secret"), None);
 }

@@ -1,9 +1,11 @@
-//! The rigs: other people's unmodified programs run on a chosen `libsasl2.so.2`.
+//! The rigs: other people's unmodified programs run on a chosen SASL library.
 //!
 //! Each test binary includes this tree with `mod rig;` and uses its part of it, hence the `allow`.
 #![allow(dead_code, unused_imports)]
 
+pub mod accounts;
 pub mod base;
+pub mod classic;
 pub mod client;
 pub mod digest;
 pub mod kdc;

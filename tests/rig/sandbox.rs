@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
@@ -20,10 +21,14 @@ pub struct LogLine {
     pub text: String,
 }
 
+/// What [`Syslog::settle`] sends; no program does.
+const SETTLE: &[u8] = b"settle";
+
 /// The reader of a `/dev/log` socket.
 pub struct Syslog {
     path: PathBuf,
     lines: Arc<Mutex<Vec<LogLine>>>,
+    settled: Arc<AtomicUsize>,
     reader: Option<JoinHandle<()>>,
 }
 
@@ -33,15 +38,27 @@ impl Syslog {
         let socket = UnixDatagram::bind(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         set_mode(&path, 0o666);
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let sink = Arc::clone(&lines);
+        let settled = Arc::new(AtomicUsize::new(0));
+        let (sink, marks) = (Arc::clone(&lines), Arc::clone(&settled));
         let reader = thread::spawn(move || {
             let mut buffer = vec![0; 65536];
             // An empty message is the sign to stop.
             while let Ok(length @ 1..) = socket.recv(&mut buffer) {
-                sink.lock().expect("log").push(parse(&String::from_utf8_lossy(&buffer[..length])));
+                if &buffer[..length] == SETTLE {
+                    marks.fetch_add(1, Ordering::SeqCst);
+                } else {
+                    sink.lock().expect("log").push(parse(&String::from_utf8_lossy(&buffer[..length])));
+                }
             }
         });
-        Syslog { path, lines, reader: Some(reader) }
+        Syslog { path, lines, settled, reader: Some(reader) }
+    }
+
+    /// Waits until every line that was sent before now has been read.
+    pub fn settle(&self) {
+        let before = self.settled.load(Ordering::SeqCst);
+        UnixDatagram::unbound().and_then(|socket| socket.send_to(SETTLE, &self.path)).expect("log");
+        assert!(wait_until(PATIENCE, || self.settled.load(Ordering::SeqCst) > before), "the log is not read");
     }
 
     /// All lines so far.

@@ -126,6 +126,20 @@ pub struct Checked {
     pub took: Duration,
 }
 
+impl Checked {
+    /// Reads what the program has printed.
+    pub fn read(ran: &Ran, took: Duration) -> Checked {
+        let Ran { stdout, stderr, .. } = ran;
+        let value = |label: &str| stdout.lines().find_map(|line| line.strip_prefix(label)).unwrap_or_default();
+        Checked {
+            code: value("result ").parse().unwrap_or_else(|e| panic!("{e}: {stdout}{stderr}")),
+            detail: value("detail ").to_owned(),
+            log: stdout.lines().filter_map(|line| line.strip_prefix("log ")).map(str::to_owned).collect(),
+            took,
+        }
+    }
+}
+
 /// A site whose passwords saslauthd at `socket` checks.
 pub struct Checker {
     library: Library,
@@ -152,19 +166,13 @@ impl Checker {
         command.env("SASL_CONF_PATH", self.dir.path()).args([user, password]).args(realm);
         self.library.apply(&mut command);
         let start = Instant::now();
-        let Ran { status, stdout, stderr } = run(&mut command, b"");
-        if !status.success() {
+        let ran = run(&mut command, b"");
+        if !ran.status.success() {
             // timeout(1) ends itself by the signal that it sent.
-            assert!(status.code().is_none_or(|code| code == 137), "{status}: {stdout}{stderr}");
+            assert!(ran.status.code().is_none_or(|code| code == 137), "{ran:?}");
             return None;
         }
-        let value = |label: &str| stdout.lines().find_map(|line| line.strip_prefix(label)).unwrap_or_default();
-        Some(Checked {
-            code: value("result ").parse().unwrap_or_else(|e| panic!("{e}: {stdout}{stderr}")),
-            detail: value("detail ").to_owned(),
-            log: stdout.lines().filter_map(|line| line.strip_prefix("log ")).map(str::to_owned).collect(),
-            took: start.elapsed(),
-        })
+        Some(Checked::read(&ran, start.elapsed()))
     }
 
     /// Asks about a password; panics when there is no answer in time.
@@ -173,15 +181,18 @@ impl Checker {
     }
 }
 
-/// Compiles `checkpass.c`, once per process. The name is fixed, the file replaced whole: other tests may be running it.
-fn program() -> &'static Path {
+/// Compiles `checkpass.c`, once per process.
+pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let file = target_dir().join("rig-checkpass");
-        let new = file.with_extension(std::process::id().to_string());
-        let source = repository("tests/c/checkpass.c");
-        must(Command::new("gcc").args(["-Wall", "-Werror", "-o"]).arg(&new).arg(source).arg("-lsasl2"));
-        fs::rename(&new, &file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
-        file
-    })
+    PROGRAM.get_or_init(|| compile("checkpass", &["-lsasl2"]))
+}
+
+/// Compiles a program of `tests/c`, or with a name that ends in `.so` a module. The name is fixed, the file replaced whole: other tests may be running it.
+pub fn compile(name: &str, arguments: &[&str]) -> PathBuf {
+    let file = target_dir().join(format!("rig-{name}"));
+    let new = file.with_extension(std::process::id().to_string());
+    let source = repository(&format!("tests/c/{}.c", name.trim_end_matches(".so")));
+    must(Command::new("gcc").args(["-Wall", "-Werror", "-o"]).arg(&new).arg(source).args(arguments));
+    fs::rename(&new, &file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    file
 }

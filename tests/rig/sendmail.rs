@@ -3,12 +3,18 @@
 //! The binary is a copy unpacked by `scripts/packages.sh` (the installed one would be set-gid and so deaf to
 //! `LD_LIBRARY_PATH`); its configuration is made with Debian's own m4 files.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::base::{Daemon, Library, Ran, free_port, listening, make_sasldb, must, repository, run, set_mode};
+use super::base::{
+    Daemon, Interface, Library, PATIENCE, Ran, free_port, listening, make_sasldb, must, repository, run, set_mode,
+    wait_until,
+};
+use super::classic;
+use super::mount::named;
 use super::sandbox::Sandbox;
 use super::smtp::Smtp;
 
@@ -52,6 +58,12 @@ pub struct Config {
     pub tls: bool,
     /// Files and directories of the sandbox to change the mode of.
     pub modes: Vec<(String, u32)>,
+    /// The mechanisms after which a client may relay, `TRUST_AUTH_MECH`; none for all of `mechanisms`.
+    pub trusted: Option<String>,
+    /// Whether the cf names the sandbox's own directory for `Sendmail.conf`, not the library's usual one.
+    pub own_place: bool,
+    /// A command that runs the binary: its words come before the binary's. `@DIR@` is the sandbox.
+    pub wrapper: Vec<String>,
 }
 
 /// All mechanisms that the tests use, in the order that they ask for.
@@ -71,13 +83,16 @@ impl Default for Config {
             database: true,
             tls: false,
             modes: Vec::new(),
+            trusted: None,
+            own_place: true,
+            wrapper: Vec::new(),
         }
     }
 }
 
 impl Config {
     /// Makes `mc` and `cf` in the sandbox, with the library's configuration and the queue; gives the cf's path.
-    fn write(&self, sandbox: &Sandbox, host: &str, lines: &str) -> PathBuf {
+    fn write(&self, library: &Library, sandbox: &Sandbox, host: &str, lines: &str) -> PathBuf {
         let dir = sandbox.dir.path().display();
         sandbox.dir.dir("sasl");
         if let Some(text) = &self.library_conf {
@@ -87,6 +102,8 @@ impl Config {
             set_mode(&sandbox.dir.join(name), *mode);
         }
         let tls = if self.tls { certificates(sandbox, host) } else { String::new() };
+        let variable = library.interface.conf_variable();
+        let place = if self.own_place { format!("E{variable}={dir}/sasl") } else { String::new() };
         let queue = sandbox.dir.dir("queue");
         set_mode(&queue, 0o700);
         sandbox.dir.write("aliases", "");
@@ -111,7 +128,7 @@ impl Config {
              define(`confDONT_BLAME_SENDMAIL', `TrustStickyBit')dnl\n\
              define(`confAUTH_MECHANISMS', `{mechanisms}')dnl\n\
              define(`confAUTH_OPTIONS', `{options}')dnl\n\
-             TRUST_AUTH_MECH(`{mechanisms}')dnl\n\
+             TRUST_AUTH_MECH(`{trusted}')dnl\n\
              FEATURE(`no_default_msa')dnl\n\
              FEATURE(`nocanonify')dnl\n\
              FEATURE(`accept_unresolvable_domains')dnl\n\
@@ -120,8 +137,9 @@ impl Config {
              {extra}\n\
              MAILER(`smtp')dnl\n\
              LOCAL_CONFIG\n\
-             ESASL_CONF_PATH={dir}/sasl\n",
+             {place}\n",
             mechanisms = self.mechanisms,
+            trusted = self.trusted.as_ref().unwrap_or(&self.mechanisms),
             options = self.options,
             extra = self.extra.replace("@DIR@", &dir.to_string()),
         );
@@ -130,6 +148,16 @@ impl Config {
         let text =
             must(Command::new("m4").arg(format!("-D_CF_DIR_={}/", m4.display())).arg(m4.join("m4/cf.m4")).arg(mc));
         sandbox.dir.write("sendmail.cf", text)
+    }
+
+    /// A command that runs the binary in this sandbox.
+    fn command(&self, library: &Library, sandbox: &Sandbox) -> Command {
+        let dir = sandbox.dir.path().display().to_string();
+        let mut words: Vec<OsString> = self.wrapper.iter().map(|w| w.replace("@DIR@", &dir).into()).collect();
+        words.push(self.binary.clone().into());
+        let mut command = sandbox.command(library, &words[0]);
+        command.args(&words[1..]);
+        command
     }
 }
 
@@ -193,38 +221,68 @@ pub struct Server {
     daemon: Daemon,
     pub sandbox: Sandbox,
     pub library: Library,
+    config: Config,
 }
 
 impl Server {
     /// Starts it and waits until it answers.
     pub fn start(library: &Library, config: &Config) -> Server {
-        let mut server = Server::launch(library, config);
-        let port = server.port;
-        server.daemon.wait_ready(|| listening(port));
-        library.assert_loaded_by(server.daemon.pid());
+        Server::start_prepared(library, config, |_| ())
+    }
+
+    /// Starts it after `prepare` has filled the sandbox.
+    pub fn start_prepared(library: &Library, config: &Config, prepare: impl FnOnce(&Sandbox)) -> Server {
+        let mut server = Server::launch(library, config, prepare);
+        server.wait_ready();
         server
     }
 
     /// Starts one that is expected to give up by itself; gives its exit status and what it logged.
     pub fn start_failing(library: &Library, config: &Config) -> (Option<i32>, String) {
-        let mut server = Server::launch(library, config);
+        let mut server = Server::launch(library, config, |_| ());
         let status = server.daemon.wait_end();
         server.sandbox.log.expect("sasl_server_init");
         (status.code(), server.sandbox.log.text_after(0))
     }
 
-    fn launch(library: &Library, config: &Config) -> Server {
+    /// Stops it and starts it again with what is in the sandbox now.
+    pub fn restart(&mut self) {
+        self.daemon.stop();
+        // What ran below it goes a little later.
+        assert!(wait_until(PATIENCE, || !listening(self.port)), "port {} is still served", self.port);
+        self.daemon = spawn(&self.library, &self.config, &self.sandbox);
+        self.wait_ready();
+    }
+
+    fn launch(library: &Library, config: &Config, prepare: impl FnOnce(&Sandbox)) -> Server {
         let sandbox = Sandbox::new("sendmail", HOST);
         let port = free_port();
-        let cf = config.write(&sandbox, HOST, &format!("DAEMON_OPTIONS(`Port={port}, Addr=127.0.0.1, Name=MTA')dnl"));
+        let listen = format!("DAEMON_OPTIONS(`Port={port}, Addr=127.0.0.1, Name=MTA')dnl");
+        config.write(library, &sandbox, HOST, &listen);
         if config.database {
-            make_sasldb(library, &sandbox.dir.join("sasldb2"), HOST, USERS);
+            make_database(library, &sandbox);
         }
-        // -bD: a daemon that stays in the foreground. Mail stays in the queue, where the tests read it.
-        let mut command = sandbox.command(library, &config.binary);
-        command.args(["-bD", "-L", "sm-mta", "-ODeliveryMode=queueonly"]).arg("-C").arg(cf);
-        let daemon = Daemon::spawn("sendmail", &sandbox.dir, &mut command);
-        Server { port, daemon, sandbox, library: library.clone() }
+        prepare(&sandbox);
+        let daemon = spawn(library, config, &sandbox);
+        Server { port, daemon, sandbox, library: library.clone(), config: config.clone() }
+    }
+
+    fn wait_ready(&mut self) {
+        let port = self.port;
+        self.daemon.wait_ready(|| listening(port));
+        self.library.assert_loaded_by(self.daemon.pid());
+    }
+
+    /// The process above all of its processes.
+    pub fn daemon_pid(&self) -> u32 {
+        self.daemon.pid()
+    }
+
+    /// The process that listens.
+    pub fn pid(&self) -> u32 {
+        let name = self.config.binary.file_name().expect("a binary").to_string_lossy();
+        let found = named(self.daemon.pid(), &name[..name.len().min(15)]);
+        *found.first().unwrap_or_else(|| panic!("no {name} below {}", self.daemon.pid()))
     }
 
     /// A connection from 127.0.0.2: from 127.0.0.1 a Sendmail relays without any authentication.
@@ -236,6 +294,30 @@ impl Server {
     pub fn queued(&self) -> Vec<String> {
         queued(&self.sandbox.dir.join("queue"))
     }
+}
+
+/// Starts the daemon of a sandbox that is filled.
+fn spawn(library: &Library, config: &Config, sandbox: &Sandbox) -> Daemon {
+    // -bD: a daemon that stays in the foreground. Mail stays in the queue, where the tests read it.
+    let mut command = config.command(library, sandbox);
+    command.args(["-bD", "-L", "sm-mta", "-ODeliveryMode=queueonly"]).arg("-C").arg(sandbox.dir.join("sendmail.cf"));
+    Daemon::spawn("sendmail", &sandbox.dir, &mut command)
+}
+
+/// Makes the database of [`USERS`] where the default configurations look for it.
+fn make_database(library: &Library, sandbox: &Sandbox) {
+    match library.interface {
+        Interface::V2 => make_sasldb(library, &sandbox.dir.join("sasldb2"), HOST, USERS),
+        Interface::V1 => classic::make_sasldb(library, &sandbox.dir.join("sasldb"), HOST, USERS),
+    }
+}
+
+/// Runs the server on its standard input and output, `-bs`, in a sandbox; `input` is all that the client says.
+pub fn speak(library: &Library, config: &Config, sandbox: &Sandbox, input: &str) -> Ran {
+    let cf = config.write(library, sandbox, HOST, "");
+    let mut command = config.command(library, sandbox);
+    command.args(["-bs", "-L", "sm-stdin", "-ODeliveryMode=queueonly"]).arg("-C").arg(cf);
+    run(&mut command, input.as_bytes())
 }
 
 /// The bodies of all messages in this queue directory.
@@ -311,12 +393,13 @@ pub fn send(library: &Library, config: &Config, port: u16, auth: Option<&AuthInf
         ),
         ..config.clone()
     };
-    let cf = config.write(&sandbox, CLIENT, "CLIENT_OPTIONS(`Family=inet, Address=127.0.0.2')dnl");
-    let mut command = sandbox.command(library, &config.binary);
+    let cf = config.write(library, &sandbox, CLIENT, "CLIENT_OPTIONS(`Family=inet, Address=127.0.0.2')dnl");
+    let mut command = config.command(library, &sandbox);
     // -odi: deliver now, in the foreground; -v prints the dialogue.
     command.args(["-bm", "-odi", "-oem", "-v", "-L", "sm-client", "-f", "sender@client.example.test"]);
     command.arg("-C").arg(cf).arg("someone@elsewhere.example");
     let ran = run(&mut command, message.as_bytes());
     let queued = queued(&sandbox.dir.join("queue"));
+    sandbox.log.settle();
     Sent { ran, log: sandbox.log.text_after(0), queued }
 }

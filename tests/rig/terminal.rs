@@ -71,12 +71,17 @@ impl Terminal {
     }
 }
 
-/// Whether the process is blocked in read(2) on its standard input, which here is the terminal.
-fn reads_a_terminal(pid: u32) -> bool {
+/// Whether the process is blocked in read(2) on its standard input, which here is the terminal, or in poll(2), as our own tools
+/// are.
+pub fn reads_a_terminal(pid: u32) -> bool {
     let text = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
     let mut fields = text.split_whitespace();
-    // The number of read(2) on x86-64, and on the architectures with the common table.
-    matches!(fields.next(), Some("0" | "63")) && fields.next() == Some("0x0")
+    // The numbers on x86-64, and on the architectures with the common table, which has ppoll(2).
+    match fields.next() {
+        Some("0" | "63") => fields.next() == Some("0x0"),
+        Some("7" | "73") => true,
+        _ => false,
+    }
 }
 
 impl Drop for Terminal {

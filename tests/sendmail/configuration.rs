@@ -144,7 +144,10 @@ fn auth_realm_is_the_realm() {
     for name in MECHANISMS.split(' ') {
         assert_eq!(attempt(&server, &mut *mechanism(name, "tim", "of the realm")), 235, "{name}");
         assert_eq!(attempt(&server, &mut *mechanism(name, "tim", PASSWORD)), 535, "{name}");
-        // A full name reaches the other realm.
+        // A full name reaches the other realm; what is stored for DIGEST-MD5 is good for names without a realm only.
+        if name == "DIGEST-MD5" && server.library.dir.is_some() {
+            continue;
+        }
         let mark = server.sandbox.log.mark();
         assert_eq!(attempt(&server, &mut *mechanism(name, &format!("tim@{HOST}"), PASSWORD)), 235, "{name}");
         server.sandbox.log.after(mark, &format!("authid=tim@{HOST}, mech={name},"));

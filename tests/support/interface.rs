@@ -24,9 +24,12 @@ pub struct Item {
     pub documented: bool,
 }
 
-/// The source that includes some of the headers.
+/// The source that includes some of the headers: those of `sasl/` unless they name another folder.
 pub fn source(headers: &[&str]) -> String {
-    headers.iter().fold(SYSTEM.to_owned(), |text, header| text + &format!("#include <sasl/{header}>\n"))
+    headers.iter().fold(SYSTEM.to_owned(), |text, header| {
+        let folder = if header.contains('/') { "" } else { "sasl/" };
+        text + &format!("#include <{folder}{header}>\n")
+    })
 }
 
 fn compiler(program: &str, include: Option<&Path>) -> Command {

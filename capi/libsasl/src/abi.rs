@@ -55,13 +55,6 @@ pub mod priority {
     pub const INFO: c_int = 3;
 }
 
-/// Demands on a mechanism, where their bits are other ones than the engine's.
-pub mod sec {
-    /// The bits that are the same.
-    pub const SAME: u32 = 0x001f;
-    pub const PASS_CREDENTIALS: u32 = 0x0200;
-}
-
 /// `sasl_interact_t`.
 #[repr(C)]
 pub struct Interact {

@@ -180,10 +180,11 @@ impl Conn {
 
     /// Where the application may look at what was wrong; NULL where there is nothing to say beyond the code.
     pub fn error_text(&self, error: &Error) -> *const c_char {
-        if error.detail().is_empty() {
+        let words = errors::words(error);
+        if words.is_empty() {
             return null();
         }
-        self.slots.keep(Slot::Error, error.detail().as_bytes().to_vec())
+        self.slots.keep(Slot::Error, words.as_bytes().to_vec())
     }
 }
 

@@ -54,6 +54,14 @@ const TEXTS: &[(c_int, &CStr)] = &[
     (-25, c"path not set"),
 ];
 
+/// The engine's words where 1.5 has others, which administrators look for in logs. The code is that of the row's errors,
+/// where only some of them are meant.
+const WORDS: &[(&str, Option<Code>, &str)] = &[
+    ("client response doesn't match what we generated", None, "Client 'response' doesn't match what we generated"),
+    ("incorrect digest response", Some(Code::NoUser), "no secret in database"),
+    ("unable to canonify user and get auxprops", Some(Code::NoUser), "no secret in database"),
+];
+
 export_unversioned! {
     /// The text for a code, which is static. There is one language.
     ///
@@ -74,6 +82,12 @@ export_unversioned! {
 /// The number of a code in this interface.
 pub fn number(code: Code) -> c_int {
     REPLACED.iter().find(|row| row.0 == code).map_or(code, |row| row.1).number()
+}
+
+/// What is said of an error beyond its code.
+pub fn words(error: &Error) -> &str {
+    let meant = |row: &&(&str, Option<Code>, &str)| row.0 == error.detail() && row.1.is_none_or(|c| c == error.code());
+    WORDS.iter().find(meant).map_or(error.detail(), |row| row.2)
 }
 
 /// The engine's code for what a callback answered.

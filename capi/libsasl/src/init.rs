@@ -47,7 +47,7 @@ export_unversioned! {
         let _turn = global::turn();
         let options = SideOptions { callbacks: CallbackOptions(list), config: None };
         let log = ClassicLog::of(list, List::NONE);
-        let engine = Arc::new(Client::new().options(options).log(log));
+        let engine = Arc::new(Client::classic().options(options).log(log));
         let old = global::write(|global| global.client.replace(Side { callbacks: list, engine }));
         drop(old);
         OK

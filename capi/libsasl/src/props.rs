@@ -7,7 +7,7 @@ use oxisasl::policy::{SecurityFlags, SecurityProps};
 use oxisasl::{Code, Error, Result};
 use oxisasl_capi_common::{arg, export_unversioned};
 
-use crate::abi::{OK, RawExternal, RawSecurityProps, prop, sec};
+use crate::abi::{OK, RawExternal, RawSecurityProps, prop};
 use crate::conn::{Address, Conn, Session, Slot, either};
 use crate::errors;
 use crate::server::connection;
@@ -117,14 +117,14 @@ unsafe fn set(conn: &Conn, propnum: c_int, value: *const c_void) -> Result<()> {
         }
         // SAFETY: by this function's contract.
         prop::IP_LOCAL => unsafe {
-            let (raw, text) = socket_address(value.cast())?;
+            let (raw, text) = socket_address(value.cast());
             either!(conn, session => session.set_local(text.as_deref()))?;
             conn.local.set(raw);
             Ok(())
         },
         // SAFETY: by this function's contract.
         prop::IP_REMOTE => unsafe {
-            let (raw, text) = socket_address(value.cast())?;
+            let (raw, text) = socket_address(value.cast());
             either!(conn, session => session.set_remote(text.as_deref()))?;
             conn.remote.set(raw);
             Ok(())
@@ -133,34 +133,27 @@ unsafe fn set(conn: &Conn, propnum: c_int, value: *const c_void) -> Result<()> {
     }
 }
 
-/// The engine's flags for those of this interface. A flag that neither knows is a demand that nothing meets.
+/// The engine's flags for those of this interface. The others, `SASL_SEC_PASS_CREDENTIALS` among them, are demands that no
+/// mechanism of 1.5 here meets.
 fn security_flags(bits: u32) -> SecurityFlags {
-    const UNKNOWN: u32 = 1 << 31;
-    let mut flags = SecurityFlags::from_bits(bits & sec::SAME);
-    if bits & sec::PASS_CREDENTIALS != 0 {
-        flags = flags | SecurityFlags::PASS_CREDENTIALS;
-    }
-    if bits & !(sec::SAME | sec::PASS_CREDENTIALS) != 0 {
-        flags = flags | SecurityFlags::from_bits(UNKNOWN);
-    }
-    flags
+    const KNOWN: u32 = 0x1f;
+    const UNMET: SecurityFlags = SecurityFlags::from_bits(1 << 31);
+    let known = SecurityFlags::from_bits(bits & KNOWN);
+    if bits & !KNOWN == 0 { known } else { known | UNMET }
 }
 
-/// An IPv4 address, as it is and as the engine writes it; neither for NULL.
+/// A socket address as it is, and how the engine writes it, if it is an IPv4 one; neither for NULL. Another family is no error:
+/// Sendmail that talks to no socket hands over memory in which nothing was written.
 ///
 /// # Safety
-/// `raw` is NULL or a socket address of the family that it says, `sockaddr_in` if that is `AF_INET`.
-unsafe fn socket_address(raw: *const libc::sockaddr_in) -> Result<(Option<libc::sockaddr_in>, Option<String>)> {
+/// `raw` is NULL or has as many bytes as a `sockaddr_in`.
+unsafe fn socket_address(raw: *const libc::sockaddr_in) -> (Option<libc::sockaddr_in>, Option<String>) {
     if raw.is_null() {
-        return Ok((None, None));
-    }
-    // SAFETY: by this function's contract; the family comes first in every socket address, whatever its alignment.
-    let family = unsafe { raw.cast::<libc::sa_family_t>().read_unaligned() };
-    if c_int::from(family) != libc::AF_INET {
-        return Err(Error::param("only IPv4 addresses are known here"));
+        return (None, None);
     }
     // SAFETY: by this function's contract.
     let address = unsafe { raw.read_unaligned() };
     let ip = Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr));
-    Ok((Some(address), Some(format!("{ip};{}", u16::from_be(address.sin_port)))))
+    let known = c_int::from(address.sin_family) == libc::AF_INET;
+    (Some(address), known.then(|| format!("{ip};{}", u16::from_be(address.sin_port))))
 }

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int, c_uint};
 use std::ptr::{null, null_mut};
 
 use oxisasl::hooks::{PasswordChange, PasswordFlags};
-use oxisasl::{Code, Error, Progress, Result, Secret, ServerParams};
+use oxisasl::{Code, Error, Progress, Result, Secret, ServerParams, ServerSession};
 use oxisasl_capi_common::callbacks::{Callback, List};
 use oxisasl_capi_common::{arg, export_unversioned};
 
@@ -82,11 +82,8 @@ export_unversioned! {
             let (mech, input) = unsafe { (arg::text(mech, "mech")?, arg::bytes(clientin, clientinlen, "clientin")?) };
             let session = conn.server()?;
             conn.forget();
-            let progress = session.start(&String::from_utf8_lossy(mech), input).map_err(|error| {
-                // Whatever keeps a mechanism from being used at all, it is not available.
-                let unusable = session.mechanism().is_none();
-                if unusable && errors::number(error.code()) != FAIL { error.with_code(Code::NoMech) } else { error }
-            });
+            let progress = session.start(&String::from_utf8_lossy(mech), input);
+            let progress = progress.map_err(|error| start_error(session, input.is_some(), error));
             advance(conn, progress, output)
         })())
     }
@@ -277,6 +274,18 @@ fn advance(conn: &Conn, progress: Result<Progress>, output: Output) -> Result<c_
             conn.done.set(true);
             Ok(OK)
         }
+    }
+}
+
+/// The error of a start as 1.5 gives it.
+fn start_error(session: &ServerSession, initial: bool, error: Error) -> Error {
+    match session.mechanism() {
+        // Whatever keeps a mechanism from being used at all, it is not available.
+        None if errors::number(error.code()) != FAIL => error.with_code(Code::NoMech),
+        Some(used) if initial && used.info().name == "CRAM-MD5" && error.code() == Code::BadProt => {
+            errors::refused("CRAM-MD5 does not accpet inital data")
+        }
+        _ => error,
     }
 }
 

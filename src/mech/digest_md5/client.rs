@@ -163,18 +163,19 @@ fn realm_prompt(fqdn: &str, realms: &[Vec<u8>]) -> Prompt {
 }
 
 /// The realm: the one that the server offers, one that the application chooses from several, or the server's host name.
-/// An application that cannot choose is no reason to fail: Sendmail's callback refuses every list.
+/// An application that cannot choose is no reason to fail: Sendmail's callback refuses every list. Where the server offers
+/// none, an application made for 1.5 may know one, but nobody is asked for it.
 fn which_realm(cx: &ClientCx<'_>, fqdn: &str, realms: &[Vec<u8>]) -> Result<Vec<u8>> {
     match realms {
-        [] => Ok(fqdn.as_bytes().to_vec()),
+        [] if !cx.knows_realms() => Ok(fqdn.as_bytes().to_vec()),
         [one] => Ok(one.clone()),
-        several => match cx.ask(&[realm_prompt(fqdn, several)]) {
+        none_or_several => match cx.ask(&[realm_prompt(fqdn, none_or_several)]) {
             Ok(answers) => {
                 let chosen = answers.into_iter().next().flatten();
                 let chosen = chosen.map(|chosen| chosen.expose().to_vec()).filter(|chosen| !chosen.is_empty());
                 Ok(chosen.unwrap_or_else(|| fqdn.as_bytes().to_vec()))
             }
-            Err(error) if error.code() == Code::Interact => Err(error),
+            Err(error) if error.code() == Code::Interact && !none_or_several.is_empty() => Err(error),
             Err(_) => Ok(fqdn.as_bytes().to_vec()),
         },
     }

@@ -9,7 +9,7 @@ use super::hash::{Key, Signed, session_key, to_latin1, user_key};
 use super::layer::Layer;
 use super::reauth::{self, Holder};
 use super::{DEFAULT_MAXBUF, MAX_MAXBUF, MAX_RESPONSE, NONCE_BYTES, Offer, Protection, note_weak};
-use crate::crypto::MD5_LEN;
+use crate::crypto::{MD5_LEN, StoredPassword};
 use crate::ctx::{Authenticated, ServerCx};
 use crate::error::{Code, Error, Result};
 use crate::identity::{CanonFlags, Naming};
@@ -179,11 +179,13 @@ fn verify(cx: &ServerCx<'_>, offer: &Offer, response: &Response<'_>) -> Result<V
 
 /// What the user key may be, and what is said when it is not.
 fn candidates(cx: &ServerCx<'_>, keys: &Keys<'_>) -> Result<(Vec<Key>, &'static str)> {
-    match look_up(cx, keys.response)? {
-        (Some(password), _) if password.expose().is_empty() => Err(Error::fail("empty secret")),
+    let (password, stored) = look_up(cx, keys.response)?;
+    let password = password.as_ref().and_then(|stored| StoredPassword::parse(stored.expose()).plain());
+    match (password, stored) {
+        (Some(b""), _) => Err(Error::fail("empty secret")),
         (Some(password), _) => {
             let text = "client response doesn't match what we generated (tried bogus)";
-            Ok((keys.of_password(password.expose()), text))
+            Ok((keys.of_password(password), text))
         }
         (None, Some(stored)) => match <[u8; MD5_LEN]>::try_from(stored.expose()) {
             Ok(key) => Ok((vec![Key::new(key)], "client response doesn't match what we generated")),

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_uint};
 use std::ptr::{null, null_mut};
 
 use oxisasl::props::Props;
-use oxisasl::store::{AuxProp, Change, LookupFlags, StoreCx};
+use oxisasl::store::{AuxProp, Change, Form, LookupFlags, StoreCx};
 use oxisasl::{Code, Error, Result};
 
 use super::lie;
@@ -62,6 +62,11 @@ impl AuxProp for PluginStore {
     }
 
     /// The values go straight into the connection's properties, which the plugin is shown.
+    /// Whoever else reads what a plugin keeps may know no other form.
+    fn form(&self, _: &StoreCx<'_>) -> Form {
+        Form::Plaintext
+    }
+
     fn lookup(&self, cx: &StoreCx<'_>, user: &[u8], flags: LookupFlags, _: &Props) -> Result<()> {
         let conn = hooks_of(cx.host).ok_or_else(|| lie(&self.name, "can only be asked for a connection"))?;
         let plug = self.plug();

@@ -1,0 +1,103 @@
+//! `sasldblistusers`: the users of a password database, as the tool of SASL 1.5 lists them.
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use lexopt::{Arg, Parser};
+use oxisasl::store::sasldb::{Entry, SasldbFile};
+use oxisasl::{Error, Result};
+use oxisasl_tools::args::{Asked, Tool, only};
+use oxisasl_tools::classic::{APPLICATION, Settings};
+use oxisasl_tools::failure::Failure;
+use oxisasl_tools::shown::shown;
+
+const TOOL: Tool = Tool {
+    name: "sasldblistusers",
+    synopsis: "[--strict] [dbfile]",
+    help: "\
+Lists the users of a password database, one line for each secret of a user.
+No secret is shown.
+
+  dbfile         the database; without it that of the option sasldb_path in
+                 /usr/lib/sasl/saslpasswd.conf, or else /etc/sasldb
+  --strict       exit status 1 when the database cannot be read; without it
+                 the status is 0, as that of the tool of SASL 1.5, and the
+                 reason is on standard error
+  -h, --help     this text
+  --version      the version
+",
+};
+
+/// What is to be done.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Request {
+    database: Option<OsString>,
+    strict: bool,
+}
+
+fn main() -> ExitCode {
+    TOOL.run(parse, list)
+}
+
+fn parse(mut parser: Parser) -> Result<Asked<Request>, Failure> {
+    let mut request = Request::default();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Asked::Help),
+            Arg::Long("version") => return Ok(Asked::Version),
+            Arg::Long("strict") => request.strict = true,
+            Arg::Value(operand) => only(&mut request.database, operand)?,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(Asked::Work(request))
+}
+
+fn list(request: Request) -> Result<(), Failure> {
+    match path(request.database).and_then(|path| entries(&path)) {
+        Ok(entries) => print(&entries).map_err(Failure::Output),
+        Err(error) => {
+            let failure = Failure::Plain(error.detail().to_owned());
+            if request.strict {
+                return Err(failure);
+            }
+            TOOL.tell(&failure);
+            Ok(())
+        }
+    }
+}
+
+fn path(named: Option<OsString>) -> Result<PathBuf> {
+    match named {
+        Some(named) => Ok(named.into()),
+        None => Ok(Settings::read(APPLICATION, None)?.database().as_ref().into()),
+    }
+}
+
+fn entries(path: &Path) -> Result<Vec<Entry>> {
+    // The library takes a file that is not there for a database without users.
+    let read = match path.metadata() {
+        Ok(_) => SasldbFile::open(path).and_then(|file| file.users()),
+        Err(error) => Err(Error::fail(error.to_string())),
+    };
+    read.map_err(|error| {
+        let place = path.display();
+        let reason = error.detail().trim_start_matches(&format!("{place}: "));
+        Error::new(error.code(), format!("Error opening password file {place}: {reason}"))
+    })
+}
+
+/// Prints the entries but those that mark the database as one that has secrets of a mechanism: they are of no user.
+fn print(entries: &[Entry]) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    for Entry { user, realm, property } in entries.iter().filter(|entry| !is_marker(entry)) {
+        writeln!(out, "user: {} realm: {} mech: {}", shown(user), shown(realm), shown(property))?;
+    }
+    out.flush()
+}
+
+fn is_marker(entry: &Entry) -> bool {
+    entry.user.is_empty() && entry.realm.is_empty()
+}

@@ -1,0 +1,17 @@
+//! What the command line tools have in common; each tool is a file of `src/bin`.
+//!
+//! They are a package of their own so that users of the library need not build what the tools need
+//! (`docs/decisions/0005-tools.md`).
+
+#![forbid(unsafe_code)]
+
+pub mod args;
+pub mod classic;
+pub mod failure;
+pub mod host;
+pub mod password;
+pub mod shown;
+pub mod signals;
+pub mod terminal;
+
+pub use failure::Failure;
