@@ -35,12 +35,13 @@ impl Acceptor<'_> {
         if !told && !CONFIGURED_IN.iter().any(|path| Path::new(path).exists()) {
             return Err(format!("there is no keytab: no option keytab, no KRB5_KTNAME, no {}", CONFIGURED_IN[0]));
         }
-        Cred::acquire(None, Usage::Accept, mech, self.keytab).map_err(|failure| failure.to_string())?;
-        if self.principal.is_none()
-            && let Ok(name) = Name::principal(&format!("{}/{}", self.service, self.fqdn))
-            && Cred::acquire(Some(&name), Usage::Accept, mech, self.keytab).is_ok()
-        {
-            return Ok(());
+        if self.principal.is_none() {
+            // A principal is taken as it is written; to find a service the library looks up its host.
+            let name = Name::principal(&format!("{}/{}", self.service, self.fqdn));
+            let own = name.and_then(|name| Cred::acquire(Some(&name), Usage::Accept, mech, self.keytab));
+            let Err(reason) = own else { return Ok(()) };
+            // Without any key there is nothing to find, and the reason says what is wrong with the file.
+            Cred::acquire(None, Usage::Accept, mech, self.keytab).map_err(|_| reason.to_string())?;
         }
         self.acquire(mech).map(drop).map_err(|failure| failure.to_string())
     }
