@@ -17,7 +17,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use deviations::Deviation;
-use rig::kdc::{Kdc, PASSWORD, REALM};
+use rig::kdc::Kdc;
 
 const STOCK_PLUGINS: &str = "/usr/lib/x86_64-linux-gnu/sasl2";
 
@@ -115,7 +115,7 @@ fn check(program: &str) {
     let binary = compile(program, &directory);
     let table = deviations::read(&sources().join("deviations.txt"));
     let mine: Vec<&Deviation> = table.iter().filter(|d| d.programs.iter().any(|p| p == program)).collect();
-    let realm = about_kerberos(program).then(kerberos);
+    let realm = about_kerberos(program).then(Kdc::for_programs);
     let realm = realm.as_ref().map(|(_, environment)| &environment[..]);
     let stock = run(&binary, &directory, "stock", None, realm);
     let library = library::ours();
@@ -135,23 +135,6 @@ fn check(program: &str) {
             assert!(used > 0, "deviations.txt:{}: {program} never needs this entry ({})", entry.line, entry.id);
         }
     }
-}
-
-/// A realm, and what tells programs of it.
-fn kerberos() -> (Kdc, Vec<(String, String)>) {
-    let kdc = Kdc::start();
-    let keytab = kdc.service("svc/host.example.com", "keytab");
-    kdc.administer(REALM, &format!("addprinc -pw {PASSWORD} ghost/admin"));
-    let mut environment = kdc.environment(&keytab, &kdc.ticket("alice", &["-F"]));
-    for (name, user, options) in [
-        ("CACHE_BOB", "bob", &["-F"]),
-        ("CACHE_OLGA", "olga@OTHER.TEST", &["-F"]),
-        ("CACHE_GHOST", "ghost/admin", &["-F"]),
-        ("CACHE_FORWARD", "alice", &["-f"]),
-    ] {
-        environment.push((name.to_owned(), kdc.ticket(user, options)));
-    }
-    (kdc, environment)
 }
 
 macro_rules! programs {

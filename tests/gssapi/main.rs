@@ -5,8 +5,12 @@
 #[path = "../rig/mod.rs"]
 mod rig;
 
+#[path = "../support/cc.rs"]
+mod cc;
 mod failures;
+mod imap;
 mod ldap;
+mod memory;
 
 use std::path::{Path, PathBuf};
 

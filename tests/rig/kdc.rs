@@ -50,6 +50,23 @@ impl Kdc {
         kdc
     }
 
+    /// A realm for the programs `tests/c/abi_gss*.c`, and the environment that they want.
+    pub fn for_programs() -> (Kdc, Vec<(String, String)>) {
+        let kdc = Kdc::start();
+        let keytab = kdc.service("svc/host.example.com", "keytab");
+        kdc.administer(REALM, &format!("addprinc -pw {PASSWORD} ghost/admin"));
+        let mut environment = kdc.environment(&keytab, &kdc.ticket("alice", &["-F"]));
+        for (name, user, options) in [
+            ("CACHE_BOB", "bob", &["-F"]),
+            ("CACHE_OLGA", "olga@OTHER.TEST", &["-F"]),
+            ("CACHE_GHOST", "ghost/admin", &["-F"]),
+            ("CACHE_FORWARD", "alice", &["-f"]),
+        ] {
+            environment.push((name.to_owned(), kdc.ticket(user, options)));
+        }
+        (kdc, environment)
+    }
+
     /// Runs a command of `kadmin.local` on a realm's database.
     pub fn administer(&self, realm: &str, query: &str) -> String {
         let _alone = self.administration.lock().expect("administration");

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod base;
 pub mod classic;
 pub mod client;
+pub mod cyrus;
 pub mod digest;
 pub mod kdc;
 pub mod mount;
