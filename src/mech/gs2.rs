@@ -316,3 +316,65 @@ impl ClientMech for Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_to_the_letter() {
+        let read = |text: &'static [u8]| {
+            parse_header(text).map(|header| (header.flag, header.authzid, header.text, header.token))
+        };
+        let none = BindingFlag::Unsupported;
+        assert_eq!(read(b"n,,\x01,\x00").unwrap(), (none, None, &b"n,,"[..], &b"\x01,\x00"[..]));
+        assert_eq!(read(b"y,,").unwrap(), (BindingFlag::ServerLacksIt, None, &b"y,,"[..], &b""[..]));
+        let (flag, authzid, text, token) = read(b"p=tls-exporter,a=b=2Cc=3Dd,t").unwrap();
+        assert_eq!((flag, authzid.as_deref()), (BindingFlag::Used("tls-exporter"), Some(&b"b,c=d"[..])));
+        assert_eq!((text, token), (&b"p=tls-exporter,a=b=2Cc=3Dd,"[..], &b"t"[..]));
+        for bad in [
+            &b""[..],
+            b"n",
+            b"n,",
+            b",,",
+            b"x,,t",
+            b"N,,t",
+            b"nn,,t",
+            b"n=,,t",
+            b"p,,t",
+            b"p=,,t",
+            b"p=a_b,,t",
+            b"F,n,,t",
+            b"n,b,t",
+            b"n,a,t",
+            b"n,a=,t",
+            b"n,a=x=2cy,t",
+            b"n,a=x=,t",
+            b"n,a=a\0b,t",
+            b"n,a=\xff,t",
+            b"n,A=b,t",
+        ] {
+            assert!(parse_header(bad).is_err(), "{}", bad.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_token_is_cut_off_and_put_back() {
+        for length in [0, 1, 100, 116, 117, 244, 245, 65_524, 65_525, 70_000] {
+            let token = vec![b'x'; length];
+            let framed = with_framing(&token);
+            assert_eq!(without_framing(&framed), Some(&token[..]), "{length}");
+            // What is cut off or goes on after the end is none.
+            for at in [0, 1, 2, 5, framed.len() - 1] {
+                assert_eq!(without_framing(framed.get(..at).unwrap()), None, "{length} {at}");
+            }
+            assert_eq!(without_framing(&[&framed[..], b"x"].concat()), None, "{length}");
+        }
+        assert_eq!(with_framing(b"ab"), b"\x60\x0d\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02ab");
+        assert_eq!(with_framing(&[0; 200]).get(..3).unwrap(), b"\x60\x81\xd3");
+        // Another mechanism's, and a length in more bytes than it needs.
+        assert_eq!(without_framing(b"\x60\x08\x06\x06\x2b\x06\x01\x05\x05\x02"), None);
+        assert_eq!(without_framing(b"\x60\x81\x0d\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02ab"), None);
+        assert_eq!(without_framing(b"\x60\xff"), None);
+    }
+}

@@ -379,3 +379,19 @@ fn too_weak(offered: u8, strength: Option<u32>) -> Error {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_and_size_are_one_byte_and_three() {
+        assert_eq!(announcement(7, 0x01_02_03), [7, 1, 2, 3]);
+        assert_eq!(announcement(1, MAX_SIZE), [1, 0xff, 0xff, 0xff]);
+        assert_eq!(parse_announcement(b"\x04\x00\x10\x00bob"), Some((4, 4096, &b"bob"[..])));
+        assert_eq!(parse_announcement(b"\xff\xff\xff\xff"), Some((0xff, MAX_SIZE, &b""[..])));
+        for short in [&b""[..], b"\x01", b"\x01\x00", b"\x01\x00\x00"] {
+            assert_eq!(parse_announcement(short), None);
+        }
+    }
+}

@@ -9,10 +9,9 @@ use super::rig::cyrus::{Cyrus, HOST, share};
 use super::rig::kdc::Kdc;
 
 fn start(kdc: &Kdc, keytab: &Path, library: &Library, options: &str) -> Cyrus {
-    let cyrus = Cyrus::start(library, options, |sandbox| {
+    Cyrus::start(library, options, |sandbox| {
         fs::write(sandbox.dir.join("etc/krb5.conf"), kdc.configuration(keytab)).expect("krb5.conf");
-    });
-    cyrus
+    })
 }
 
 /// Authenticated, with this layer, and a command and its answer have gone through it.
