@@ -133,10 +133,10 @@ known! {
         "scram_secret_generate" Flag "no" "whether setting a password stores verifiers for SCRAM";
     }
     "GSSAPI" {
-        "keytab" Text "" "the file that holds the server's keys";
-        "ad_compat" Flag "no" "whether a client asks for integrity and confidentiality together";
-        "ccache_store" Text "" "where delegated credentials are put";
-        "service_principal" Text "" "the server's name; * takes any for which there is a key";
+        "keytab" Text "/etc/krb5.keytab" "the file that holds the server's keys";
+        "ad_compat" Flag "no" "whether a client that chooses confidentiality names integrity as well";
+        "ccache_store" Text "" "the cache that delegated credentials are put into: %u user, %e effective user ID, %p process ID";
+        "service_principal" Text "" "the server's name, service@host or service/host@REALM; * takes any for which there is a key";
     }
     "OTP" {
         "otp_mda" Text "md5" "the hash of new one-time passwords: md4, md5 or sha1";

@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use crate::chanbind::{BindingPolicy, ChannelBinding};
 use crate::config::Options;
 use crate::error::{Code, Error, Result};
+use crate::gss;
 use crate::identity::{CanonFlags, Identity};
 use crate::layer::SecurityLayer;
 use crate::log::Level;
@@ -73,6 +74,8 @@ pub(crate) struct Common {
     pub remote: RefCell<Option<Address>>,
     pub bindings: RefCell<Vec<ChannelBinding>>,
     pub binding_policy: BindingPolicy,
+    pub gss_credentials: Cell<Option<gss::ForeignCred>>,
+    pub parties: RefCell<gss::Parties>,
     pub identity: RefCell<Identity>,
     pub mechanism: RefCell<Option<MechanismRef>>,
     pub layer: RefCell<Option<Box<dyn SecurityLayer>>>,
@@ -100,6 +103,8 @@ impl Common {
             remote: RefCell::default(),
             bindings: RefCell::default(),
             binding_policy: BindingPolicy::default(),
+            gss_credentials: Cell::new(None),
+            parties: RefCell::default(),
             identity: RefCell::default(),
             mechanism: RefCell::default(),
             layer: RefCell::default(),
@@ -114,6 +119,7 @@ impl Common {
     fn begin(&self) {
         *self.identity.borrow_mut() = Identity::default();
         *self.mechanism.borrow_mut() = None;
+        *self.parties.borrow_mut() = gss::Parties::default();
         // What is dropped may be a plugin's: not while anything is borrowed.
         drop(self.layer.take());
         self.ssf.set(0);
@@ -362,6 +368,18 @@ macro_rules! common_methods {
             self.common.bindings.borrow_mut().clear();
         }
 
+        /// Gives the session credentials for the mechanisms over the GSS-API, in place of those that they would look for.
+        pub fn set_gss_credentials(&self, credentials: Option<gss::ForeignCred>) {
+            self.common.gss_credentials.set(credentials);
+        }
+
+        /// The names of the security context, and delegated credentials: once a mechanism over the GSS-API is done. They stay
+        /// until the next exchange begins.
+        #[must_use]
+        pub fn gss_parties(&self) -> std::cell::Ref<'_, gss::Parties> {
+            self.common.parties.borrow()
+        }
+
         /// The user to act as, once known. Known is not proved: only success is.
         #[must_use]
         pub fn user(&self) -> Option<Vec<u8>> {
@@ -501,6 +519,14 @@ macro_rules! common_world {
 
         fn identity(&self) -> Identity {
             self.common.identity.borrow().clone()
+        }
+
+        fn gss_credentials(&self) -> Option<gss::ForeignCred> {
+            self.common.gss_credentials.get()
+        }
+
+        fn keep_parties(&self, parties: gss::Parties) {
+            *self.common.parties.borrow_mut() = parties;
         }
 
         fn logs(&self, level: Level) -> bool {

@@ -10,6 +10,7 @@ use crate::chanbind::{BindingPolicy, ChannelBinding};
 use crate::config::{Layered, Options};
 use crate::ctx::{ServerCx, ServerWorld, World};
 use crate::error::{Code, Error, Result};
+use crate::gss;
 use crate::hooks::{Authorize, NoHooks, ServerHooks};
 use crate::identity::{Account, CanonCx, CanonFlags, CanonUser, Identity, Internal, Naming, check_length, qualify};
 use crate::log::Level;
@@ -239,9 +240,8 @@ impl ServerSession {
                 continue;
             }
             let info = mechanism.info();
-            let can_bind = info.server.is_some_and(|features| features.contains(Features::CHANNEL_BINDING));
             match &binding {
-                Some(_) if can_bind => {
+                Some(_) if mechanism.has_plus() => {
                     names.push(format!("{}-PLUS", info.name));
                     if !self.common.must_bind() {
                         names.push(info.name.to_string());
@@ -301,6 +301,9 @@ impl ServerSession {
         }
         mechanism.available(&Facts {
             side: Side::Server,
+            service: &self.common.service,
+            fqdn: &self.fqdn,
+            gss_credentials: self.common.gss_credentials.get(),
             has_external_id: self.common.external_id.borrow().is_some(),
             options: &self.options(),
             host: self.host(),
@@ -397,7 +400,7 @@ impl ServerSession {
         let admitted = if strict { self.offer(&**mech) } else { self.admit(&**mech) };
         admitted.map_err(|refusal| refusal.into_error(name))?;
         let features = mech.info().server.unwrap_or_default();
-        if plus && (!features.contains(Features::CHANNEL_BINDING) || self.common.binding(None).is_none()) {
+        if plus && (!mech.has_plus() || self.common.binding(None).is_none()) {
             return Err(Refusal::NoChannelBinding.into_error(name));
         }
         Ok((mech.clone(), features))

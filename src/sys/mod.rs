@@ -9,6 +9,7 @@ pub(crate) mod db;
 mod dl;
 pub mod env;
 pub(crate) mod file;
+pub mod gss;
 pub mod host;
 pub mod net;
 pub mod pam;
