@@ -42,8 +42,9 @@ fn follow(way: char) {
     let mut failed = Vec::new();
     for block in document().iter().filter(|b| b.ways.is_empty() || b.ways.contains(way)) {
         let place = format!("way {way}, docs/sendmail.md:{} ({})", block.line, block.heading);
+        let start = Instant::now();
         match follow_block(&mut machine, &block.kind) {
-            Ok(seen) if show => println!("==== {place}\n{seen}"),
+            Ok(seen) if show => println!("==== {place}, {:.1?}\n{seen}", start.elapsed()),
             Ok(_) => {}
             Err(seen) => {
                 println!("==== {place}: NOT AS SHOWN\n{seen}\n---- mail.log\n{}", machine.log());
