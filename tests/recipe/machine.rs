@@ -87,6 +87,7 @@ impl Machine {
         assert!(debian.with_extension("ready").exists(), "no Debian there: run scripts/packages.sh check");
         let mountpoint = TempDir::new("recipe");
         let toolchain = Path::new(env!("CARGO")).ancestors().nth(2).expect("the toolchain");
+        assert_ne!(toolchain, Path::new("/usr"), "Rust as a package of Debian cannot be shown to the machine");
         let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
         let cargo_home =
             cargo_home.unwrap_or_else(|| Path::new(&std::env::var_os("HOME").expect("HOME")).join(".cargo"));
