@@ -116,7 +116,7 @@ unpack_source() {
 # that docs/sendmail.md installs: the test of the document then needs no network.
 make_debian() {
     debian=$PWD/$rig/debian
-    wanted=$(LC_ALL=C sed -n 's/^apt-get install -y --no-install-recommends //p' docs/sendmail.md)
+    wanted=$(sed -n 's/^apt-get install -y --no-install-recommends //p' docs/sendmail.md)
     [ "$(cat "$debian.ready" 2>/dev/null)" != "$wanted" ] || return 0
     if [ ! -e "$debian.ready" ]; then
         echo "Making an empty Debian 12 in $rig/debian"
