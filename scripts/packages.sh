@@ -21,7 +21,7 @@ g++ clang valgrind dpkg-dev xz-utils patch binutils openssl
 libsasl2-dev libpam0g-dev libsasl2-modules-gssapi-mit slapd ldap-utils postfix
 libgssapi-krb5-2 krb5-kdc krb5-admin-server krb5-user faketime
 libjansson4 libpq5 libsqlite3-0 libxml2
-db5.3-util libdb-dev liblmdb-dev lmdb-utils groff-base
+db5.3-util libdb-dev liblmdb-dev lmdb-utils libgdbm-dev strace groff-base
 debootstrap debian-archive-keyring iproute2"
 
 rig=target/rig

@@ -73,6 +73,7 @@ known! {
         "client_mech_list" Words "all" "the mechanisms that a client may choose";
         "log_level" Number "1" "the level up to which messages are logged, 0 (none) to 7 (passwords too)";
         "plugin_list" Text "" "a file that lists the mechanism plugins, in place of searching for them";
+        "prefer_plugins" Words "" "the mechanisms and stores, or all, for which a plugin is used although they are built in";
     }
     "saslauthd" {
         "saslauthd_path" Text "/var/run/saslauthd/mux" "the socket of saslauthd, or the directory that has its mux";
