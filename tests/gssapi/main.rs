@@ -8,6 +8,7 @@ mod rig;
 #[path = "../support/cc.rs"]
 mod cc;
 mod failures;
+mod hosted;
 mod imap;
 mod ldap;
 mod memory;

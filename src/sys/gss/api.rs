@@ -1,13 +1,14 @@
 //! The library's functions and structures, and what its status numbers mean.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fmt;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
 
 use zeroize::Zeroize as _;
 
 use super::Usage;
+use crate::sys::dl::Library;
 
 /// The library, by the name that its interface has kept since 2007.
 const LIBRARY: &CStr = c"libgssapi_krb5.so.2";
@@ -119,20 +120,18 @@ macro_rules! table {
         }
 
         impl Api {
-            /// # Safety
-            /// `library` is an open handle of a library with this interface.
-            unsafe fn load(library: Handle) -> Result<Self, String> {
-                // SAFETY: by this function's contract; names are strings with an end.
-                let find = |name: &CStr| unsafe { libc::dlsym(library, name.as_ptr()) };
-                $(let $name = match CString::new(stringify!($name)).ok().map(|name| find(&name)) {
-                    // SAFETY: RFC 2744 and the library's own documentation give the function this type.
-                    Some(found) if !found.is_null() => unsafe { std::mem::transmute::<Handle, unsafe extern "C" fn($($argument),*) -> u32>(found) },
-                    _ => return Err(format!("{} has no {}", LIBRARY.to_string_lossy(), stringify!($name))),
-                };)*
+            fn load(library: &Library) -> Result<Self, String> {
+                // SAFETY: the constants of this library are pointers to object identifiers.
+                let constant = |name: &CStr| unsafe { library.function(name) }.unwrap_or(null());
                 Ok(Api {
-                    $($name,)*
-                    sasl_ssf: find(c"GSS_C_SEC_CONTEXT_SASL_SSF").cast(),
-                    no_ci_flags: find(c"GSS_KRB5_CRED_NO_CI_FLAGS_X").cast(),
+                    $($name: {
+                        const NAME: &[u8] = concat!(stringify!($name), "\0").as_bytes();
+                        let name = CStr::from_bytes_with_nul(NAME).map_err(|error| error.to_string())?;
+                        // SAFETY: RFC 2744, and the library's own documentation, give the function this type.
+                        unsafe { library.function::<unsafe extern "C" fn($($argument),*) -> u32>(name) }?
+                    },)*
+                    sasl_ssf: constant(c"GSS_C_SEC_CONTEXT_SASL_SSF"),
+                    no_ci_flags: constant(c"GSS_KRB5_CRED_NO_CI_FLAGS_X"),
                 })
             }
         }
@@ -169,18 +168,7 @@ unsafe impl Sync for Api {}
 
 pub(super) fn api() -> Result<&'static Api, Failure> {
     static API: OnceLock<Result<Api, String>> = OnceLock::new();
-    let opened = API.get_or_init(|| {
-        // SAFETY: the name is a string with an end. What the library does when it is opened is its own affair, as it is
-        // for each program that is linked with it.
-        let library = unsafe { libc::dlopen(LIBRARY.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
-        if library.is_null() {
-            // SAFETY: after a failure dlerror is NULL or a string that stays until the next call of this thread.
-            let reason = unsafe { libc::dlerror().as_ref().map(|text| CStr::from_ptr(text)) };
-            return Err(reason.unwrap_or(LIBRARY).to_string_lossy().into_owned());
-        }
-        // SAFETY: the handle is open, and stays so.
-        unsafe { Api::load(library) }
-    });
+    let opened = API.get_or_init(|| Library::open(LIBRARY).and_then(|library| Api::load(&library)));
     opened.as_ref().map_err(|reason| Failure::new(format!("no Kerberos library: {reason}")))
 }
 
