@@ -150,7 +150,19 @@ impl Server {
     /// # Errors
     /// Why not.
     pub fn can_store(&self) -> Result<()> {
-        let cx = StoreCx {
+        store::can_store(&self.stores, &self.store_cx())
+    }
+
+    /// Whether a store can have secrets of this mechanism's own, as far as can be told without a session.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn serves(&self, mechanism: &str) -> Result<()> {
+        store::serves(&self.stores, &self.store_cx(), mechanism)
+    }
+
+    fn store_cx(&self) -> StoreCx<'_> {
+        StoreCx {
             service: "",
             fqdn: "",
             realm: None,
@@ -158,8 +170,7 @@ impl Server {
             options: self.options.as_ref(),
             log: self.log.as_ref(),
             host: &(),
-        };
-        store::can_store(&self.stores, &cx)
+        }
     }
 
     /// A session with one client.

@@ -108,10 +108,17 @@ static void test_configuration(void)
     is(sasl_server_init(callbacks, "tester"), SASL_FAIL);
 
     /* What is hardly meant is a warning, and what this interface knows is none. */
-    write_file(path_of("one/tester.conf"), "pwcheck_method: sasldb\nauto_transition: true\nsrvtab: /etc/srvtab\n", 0600);
+    write_file(path_of("one/tester.conf"),
+               "pwcheck_method: sasldb\nauto_transition: true\nsrvtab: /etc/srvtab\nlog_level: 3\n", 0600);
     *logged = 0;
     is(sasl_server_init(callbacks, "tester"), SASL_OK);
     text_is(logged, "");
+
+    /* Why mechanisms are hidden is said at the init. */
+    write_file(path_of("one/tester.conf"), "sasldb_path: /nonexistent/sasldb\n", 0600);
+    is(sasl_server_init(callbacks, "tester"), SASL_OK);
+    check(strstr(logged, "3 CRAM-MD5 is not offered: /nonexistent/sasldb has no secrets for CRAM-MD5") != NULL);
+    *logged = 0;
     write_file(path_of("one/tester.conf"), "pwcheckmethod: pam\n", 0600);
     is(sasl_server_init(callbacks, "tester"), SASL_OK);
     snprintf(where, sizeof where, "2 %s:1:", path_of("one/tester.conf"));

@@ -17,7 +17,7 @@ use crate::calls::{self, CallbackOptions};
 use crate::errors;
 use crate::global::{self, Side, SideOptions};
 use crate::log::ClassicLog;
-use crate::store::Secrets;
+use crate::store::{HIDDEN, Secrets};
 
 /// Where the configuration file is unless the application or the environment says otherwise.
 const DEFAULT_PATH: &str = "/usr/lib/sasl";
@@ -105,7 +105,15 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
     let path = database.path(&options).to_string_lossy().into_owned();
     let refused = (calls::verify(list.find(cb::VERIFYFILE), &path, vrfy::PASSWD) != OK)
         .then(|| format!("the application refuses the password database {path}"));
-    let engine = Server::classic(name).options(options).log(log).store(Secrets::new(database, refused));
+    let engine = Server::classic(name).options(options).log(log.clone()).store(Secrets::new(database, refused));
+    // Of an application's own secrets only its connections know.
+    if list.find(cb::SERVER_GETSECRET).is_none() {
+        for mechanism in HIDDEN {
+            if let Err(error) = engine.serves(mechanism) {
+                log.log(Level::Note, &format!("{mechanism} is not offered: {}", error.detail()));
+            }
+        }
+    }
     let side = Side { callbacks: list, engine: Arc::new(engine) };
     let old = global::write(|global| global.server.replace(side));
     drop(old);

@@ -11,6 +11,7 @@ use crate::abi::priority;
 use crate::calls::{CallbackLog, c_string};
 
 /// The log of a connection, or of a side.
+#[derive(Clone)]
 pub struct ClassicLog {
     callback: Option<CallbackLog>,
     /// The least important lines that are written: [`Level::Note`] until the option `log_level` says otherwise.

@@ -14,7 +14,7 @@ use crate::conn;
 const OWN_SECRET: &str = "cmusaslsecret";
 
 /// The mechanisms whose users are those with a secret in the database.
-const HIDDEN: &[&str] = &["CRAM-MD5", "DIGEST-MD5"];
+pub const HIDDEN: &[&str] = &["CRAM-MD5", "DIGEST-MD5"];
 
 /// The store of secrets.
 pub struct Secrets {
