@@ -428,7 +428,7 @@ fn a_set_user_id_program_ignores_the_environment() {
 }
 
 #[test]
-fn a_thousand_inits_leave_nothing() {
+fn thousands_of_inits_leave_nothing() {
     let library = Library::under_test();
     let dir = plugins();
     let debian = TempDir::new("debian");
@@ -436,10 +436,11 @@ fn a_thousand_inits_leave_nothing() {
         symlink(Path::new(crate::pair::DEBIAN).join(file), debian.join(file)).expect("link");
     }
     for directory in [&dir, &debian] {
-        let told = [&*path(directory), "loops=1100", "quiet=yes", "prefer_plugins=all"];
+        let told = [&*path(directory), "loops=4400", "quiet=yes", "prefer_plugins=all"];
         let said = ran(&mut hosting(&library, &told)).stdout;
         let grown = said.lines().find_map(|line| line.strip_prefix("grown by ")).expect("figure");
-        // Blocks that wait for their next use are counted as used: less than ten bytes for each turn.
-        assert!(grown.parse::<i64>().expect("figure") < 10_000, "{said}");
+        // Blocks that wait for their next use are counted as used, those of the Kerberos library among them: less than five
+        // bytes for each turn.
+        assert!(grown.parse::<i64>().expect("figure") < 20_000, "{said}");
     }
 }
