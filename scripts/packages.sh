@@ -19,6 +19,7 @@ libdb5.3 libldap-2.5-0 libnsl2 libssl3 libwrap0 liblockfile1'
 check="$demo
 g++ clang valgrind dpkg-dev xz-utils patch binutils openssl
 libsasl2-dev libpam0g-dev libsasl2-modules-gssapi-mit slapd ldap-utils postfix
+libsasl2-modules-otp libsasl2-modules-sql libsasl2-modules-ldap postgresql
 libgssapi-krb5-2 krb5-kdc krb5-admin-server krb5-user faketime
 libjansson4 libpq5 libsqlite3-0 libxml2
 db5.3-util libdb-dev liblmdb-dev lmdb-utils libgdbm-dev strace groff-base
@@ -115,7 +116,7 @@ unpack_source() {
 # that docs/sendmail.md installs: the test of the document then needs no network.
 make_debian() {
     debian=$PWD/$rig/debian
-    wanted=$(LC_ALL=C sed -n 's/^apt-get install -y --no-install-recommends //p' docs/sendmail.md)
+    wanted=$(sed -n 's/^apt-get install -y --no-install-recommends //p' docs/sendmail.md)
     [ "$(cat "$debian.ready" 2>/dev/null)" != "$wanted" ] || return 0
     if [ ! -e "$debian.ready" ]; then
         echo "Making an empty Debian 12 in $rig/debian"

@@ -71,6 +71,7 @@ known! {
         "canon_user_plugin" Text "INTERNAL" "what brings user names into their canonical form";
         "mech_list" Words "all" "the mechanisms that a server offers, in order; auto leaves out those that password_secrets leaves out";
         "client_mech_list" Words "all" "the mechanisms that a client may choose";
+        "channel_binding" Text "prefer" "whether channel bindings are used: off, prefer (where there is one) or require";
         "log_level" Number "1" "the level up to which messages are logged, 0 (none) to 7 (passwords too)";
         "plugin_list" Text "" "a file that lists the mechanism plugins, in place of searching for them";
         "prefer_plugins" Words "" "the mechanisms and stores, or all, for which a plugin is used although they are built in";

@@ -110,9 +110,13 @@ impl ClientSession {
             params.hooks.log().unwrap_or(client.log.as_ref()).log(Level::Err, &text);
             return Err(Error::new(Code::NoMech, text));
         }
+        let mut common = Common::new(params.service, params.flags, level, mechanisms);
+        if let Some(line) = common.heed_binding_policy(&options) {
+            params.hooks.log().unwrap_or(client.log.as_ref()).log(Level::Err, &line);
+        }
         Ok(ClientSession {
             client,
-            common: Common::new(params.service, params.flags, level, mechanisms),
+            common,
             hooks: params.hooks,
             answers: params.answers,
             fqdn: params.fqdn.map(|fqdn| fqdn.to_ascii_lowercase()),
@@ -343,7 +347,10 @@ impl ClientSession {
             .collect();
         let binding = self.common.binding(None);
         let plus_offered = tokens.iter().any(|token| split_plus(token).1);
-        let must_bind = binding.as_ref().is_some_and(|binding| binding.critical);
+        let must_bind = self.common.must_bind();
+        if must_bind && binding.is_none() {
+            return Err(Error::new(Code::NoMech, "channel binding is required, but the connection has none"));
+        }
         if must_bind && !plus_offered && tokens.len() != 1 {
             let text = format!("channel binding is required, but the server offers it with no mechanism: {offered}");
             return Err(Error::new(Code::NoMech, text));
@@ -371,7 +378,7 @@ impl ClientSession {
             }
             self.choice.set(match (&binding, with_plus) {
                 (Some(_), true) => BindingChoice::Use,
-                (Some(binding), false) if tokens.len() == 1 && binding.critical => BindingChoice::Use,
+                (Some(_), false) if tokens.len() == 1 && must_bind => BindingChoice::Use,
                 (Some(_), false) if tokens.len() > 1 => BindingChoice::ServerLacksIt,
                 _ => BindingChoice::None,
             });

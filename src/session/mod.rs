@@ -6,7 +6,8 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::chanbind::ChannelBinding;
+use crate::chanbind::{BindingPolicy, ChannelBinding};
+use crate::config::Options;
 use crate::error::{Code, Error, Result};
 use crate::gss;
 use crate::identity::{CanonFlags, Identity};
@@ -72,6 +73,7 @@ pub(crate) struct Common {
     pub local: RefCell<Option<Address>>,
     pub remote: RefCell<Option<Address>>,
     pub bindings: RefCell<Vec<ChannelBinding>>,
+    pub binding_policy: BindingPolicy,
     pub gss_credentials: Cell<Option<gss::ForeignCred>>,
     pub parties: RefCell<gss::Parties>,
     pub identity: RefCell<Identity>,
@@ -100,6 +102,7 @@ impl Common {
             local: RefCell::default(),
             remote: RefCell::default(),
             bindings: RefCell::default(),
+            binding_policy: BindingPolicy::default(),
             gss_credentials: Cell::new(None),
             parties: RefCell::default(),
             identity: RefCell::default(),
@@ -145,9 +148,35 @@ impl Common {
         }
     }
 
+    /// Takes what the option says about channel bindings. A value that means nothing is taken as the strictest; it is given
+    /// back, for the log.
+    fn heed_binding_policy(&mut self, options: &dyn Options) -> Option<String> {
+        let value = options.get(None, "channel_binding")?;
+        let policy = BindingPolicy::parse(&value);
+        self.binding_policy = policy.unwrap_or(BindingPolicy::Require);
+        policy.is_none().then(|| {
+            format!(
+                "channel_binding is \"{}\", which is none of off, prefer, require: taken as require",
+                value.escape_debug()
+            )
+        })
+    }
+
     fn binding(&self, name: Option<&str>) -> Option<ChannelBinding> {
+        if self.binding_policy == BindingPolicy::Off {
+            return None;
+        }
         let bindings = self.bindings.borrow();
         bindings.iter().find(|binding| name.is_none_or(|name| binding.name == name)).cloned()
+    }
+
+    /// Whether an authentication that uses no channel binding must fail.
+    fn must_bind(&self) -> bool {
+        match self.binding_policy {
+            BindingPolicy::Off => false,
+            BindingPolicy::Prefer => self.bindings.borrow().iter().any(|binding| binding.critical),
+            BindingPolicy::Require => true,
+        }
     }
 
     fn clear_error(&self) {
