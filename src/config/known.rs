@@ -111,6 +111,7 @@ known! {
         "sql_insert" Text "" "the statement that stores a property which is not there: also %v value";
         "sql_update" Text "" "the statement that stores a property which is there: also %v value";
         "sql_usessl" Flag "no" "whether the connection to the database is encrypted";
+        "sql_timeout" Number "10" "the seconds that connecting to a host may take, and as many that a statement may";
     }
     "ldapdb" {
         "ldapdb_uri" Text "" "the directory's servers";

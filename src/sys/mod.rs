@@ -11,4 +11,7 @@ pub mod env;
 pub mod host;
 pub mod net;
 pub mod pam;
+pub mod pq;
+pub mod sql;
+pub mod sqlite;
 pub mod syslog;
