@@ -33,6 +33,8 @@ const PASSWORD: &str = "userPassword";
 const SEVERAL: &str = "authPassword";
 /// What the properties of mechanisms' own secrets begin with. They may be any bytes.
 const OWN_SECRET: &str = "cmusaslsecret";
+/// What other programs store in the place of a password that goes: nobody's.
+const NONE: &[u8] = b"NULL";
 /// What secrets begin with that are no text, before their base64.
 const ENCODED: &[u8] = b"{B64}";
 
@@ -217,6 +219,9 @@ impl Database {
         if value.is_some_and(|value| value.contains(&0)) {
             return Err(Failure::Value("it has a NUL".into()));
         }
+        if property == PASSWORD && value == Some(NONE) {
+            return Err(Failure::Value("this word stands for no password".into()));
+        }
         let anothers = |template: &Template| template.property_use() == PropertyUse::No && property != PASSWORD;
         if anothers(&self.statements.select) || anothers(insert) || anothers(update) {
             let why = || Failure::NoColumn(format!("the statements do not name %p, so that {property} has no place"));
@@ -275,6 +280,7 @@ fn values_of(cx: &StoreCx<'_>, property: &str, rows: Rows) -> Result<Vec<Secret>
                     Error::fail(format!("the {property} in the database begins as base64 and is none"))
                 })?)
             }
+            NONE if property == PASSWORD => {}
             _ => values.push(row),
         }
     }

@@ -9,6 +9,7 @@ pub(crate) mod db;
 mod dl;
 pub mod env;
 pub mod host;
+pub mod mysql;
 pub mod net;
 pub mod pam;
 pub mod pq;

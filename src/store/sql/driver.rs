@@ -87,6 +87,14 @@ pub(super) trait Link: Send {
     /// [`Failure`]; after [`Failure::Lost`] and [`Failure::Timeout`] it is of no more use.
     fn run(&mut self, statement: &Statement<'_>, deadline: Instant) -> Result<Rows, Failure>;
 
+    /// Runs a statement of transactions, which has no parameters and no answer.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    fn command(&mut self, text: &str, deadline: Instant) -> Result<(), Failure> {
+        self.run(&Statement { text: text.to_owned(), parameters: Vec::new() }, deadline).map(|_| ())
+    }
+
     /// Whether it looks as if it could still be used, without asking the server.
     fn is_usable(&mut self) -> bool;
 }
@@ -99,7 +107,7 @@ pub(super) fn open(settings: &Settings, host: &str, deadline: Instant) -> Result
     Ok(match settings.engine {
         Engine::Pgsql => Box::new(pgsql::Pgsql::open(settings, host, deadline)?),
         Engine::Sqlite => Box::new(sqlite::Sqlite::open(settings)?),
-        Engine::Mysql => Box::new(mysql::Mysql::open(settings, host, deadline)?),
+        Engine::Mysql => Box::new(mysql::Mysql::open(settings, host)?),
     })
 }
 

@@ -44,7 +44,7 @@ impl Lease<'_> {
     /// # Errors
     /// [`Failure`].
     pub(super) fn command(&mut self, text: &str) -> Result<(), Failure> {
-        self.run(&Statement { text: text.to_owned(), parameters: Vec::new() }).map(|_| ())
+        self.link.command(text, Instant::now() + self.timeout)
     }
 
     /// Runs `work` as one: all of it, or nothing.
