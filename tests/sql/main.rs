@@ -1,0 +1,8 @@
+//! `auxprop_plugin: sql` on real databases: PostgreSQL, MariaDB and SQLite.
+
+#[path = "../rig/mod.rs"]
+mod rig;
+
+mod application;
+mod logins;
+mod server;

@@ -1,0 +1,199 @@
+//! Databases of the three kinds, from Debian's packages, with data, sockets and ports of their own.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::rig::base::{Daemon, PATIENCE, TempDir, free_port, must, run, wait_until};
+
+/// A kind of database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Postgres,
+    Maria,
+    Sqlite,
+}
+
+pub const KINDS: [Kind; 3] = [Kind::Postgres, Kind::Maria, Kind::Sqlite];
+
+/// The password of the database's user `sasl`, with what a connection string would have to quote.
+pub const DB_PASSWORD: &str = r"it's \ a %u";
+
+/// A table with a password for each user.
+pub const PASSWORDS: &str = "CREATE TABLE users (name TEXT, realm TEXT, password TEXT);";
+pub const SELECT_PASSWORD: &str = "sql_select: SELECT password FROM users WHERE name = '%u' AND realm = '%r'\n";
+pub const STORE_PASSWORD: &str = "sql_insert: INSERT INTO users (name, realm, password) VALUES ('%u', '%r', '%v');
+sql_update: UPDATE users SET password = '%v' WHERE name = '%u' AND realm = '%r'
+";
+
+/// A table with a row for each property.
+pub const PROPERTIES: &str = "CREATE TABLE properties (name TEXT, realm TEXT, property TEXT, val TEXT);";
+pub const PROPERTY_STATEMENTS: &str =
+    "sql_select: SELECT val FROM properties WHERE name = '%u' AND realm = '%r' AND property = '%p'
+sql_insert: INSERT INTO properties (name, realm, property, val) VALUES ('%u', '%r', '%p', '%v')
+sql_update: UPDATE properties SET val = '%v' WHERE name = '%u' AND realm = '%r' AND property = '%p'
+";
+
+/// A running database. It is stopped, and its files go, when this does.
+pub struct Database {
+    pub kind: Kind,
+    pub port: u16,
+    pub dir: TempDir,
+    daemon: Option<Daemon>,
+}
+
+impl Database {
+    /// Makes one, starts it, and runs statements in it. Text is compared byte by byte.
+    pub fn start(kind: Kind, statements: &str) -> Database {
+        let mut database = Database { kind, port: free_port(), dir: TempDir::new("sql"), daemon: None };
+        let dir = database.dir.path();
+        match kind {
+            Kind::Postgres => {
+                own(dir, "postgres");
+                let mut initdb = user_command("postgres", &postgres_program("initdb"));
+                must(initdb.args(["-A", "trust", "-N", "-E", "UTF8", "--locale=C", "-D"]).arg(dir.join("data")));
+                let access = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+                database.dir.write("data/pg_hba.conf", access);
+            }
+            Kind::Maria => {
+                own(dir, "mysql");
+                let mut install = Command::new("mariadb-install-db");
+                install.args(["--no-defaults", "--user=mysql", "--skip-test-db"]);
+                install.arg("--auth-root-authentication-method=normal");
+                must(install.arg(format!("--datadir={}", dir.join("data").display())));
+            }
+            Kind::Sqlite => {}
+        }
+        database.up();
+        match kind {
+            Kind::Postgres => database.run(&format!(
+                "CREATE USER sasl PASSWORD '{}'; GRANT ALL ON SCHEMA public TO sasl;
+                 ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO sasl;",
+                DB_PASSWORD.replace('\'', "''")
+            )),
+            Kind::Maria => database.run(&format!(
+                "CREATE DATABASE sasl CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+                 CREATE USER sasl IDENTIFIED BY '{}'; GRANT ALL ON sasl.* TO sasl;",
+                DB_PASSWORD.replace('\\', r"\\").replace('\'', "''")
+            )),
+            Kind::Sqlite => String::new(),
+        };
+        database.run(statements);
+        database
+    }
+
+    /// Starts the server again.
+    pub fn up(&mut self) {
+        let dir = &self.dir;
+        let path = dir.path().display();
+        let mut command = match self.kind {
+            Kind::Sqlite => return,
+            Kind::Postgres => {
+                let mut command = user_command("postgres", &postgres_program("postgres"));
+                command.arg("-D").arg(dir.join("data")).args(["-h", "127.0.0.1", "-k"]).arg(dir.path());
+                command.args(["-c", "fsync=off", "-p"]);
+                command.arg(self.port.to_string());
+                command
+            }
+            Kind::Maria => {
+                let mut command = user_command("mysql", "/usr/sbin/mariadbd");
+                command.args(["--no-defaults", "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=0"]);
+                command.args([format!("--datadir={path}/data"), format!("--socket={path}/socket")]);
+                command.args([format!("--port={}", self.port), format!("--pid-file={path}/pid")]);
+                command
+            }
+        };
+        let mut daemon = Daemon::spawn("server", dir, &mut command);
+        daemon.wait_ready(|| run(&mut self.client(), b"SELECT 1;").status.success());
+        self.daemon = Some(daemon);
+    }
+
+    /// Ends the server at once, without a word to its clients.
+    pub fn kill(&mut self) {
+        let Some(mut daemon) = self.daemon.take() else { return };
+        if self.kind == Kind::Postgres {
+            // This one has processes of its own, which it takes along when it is told to end at once.
+            must(Command::new("kill").args(["-QUIT", &daemon.pid().to_string()]));
+            daemon.wait_end();
+        }
+        daemon.stop();
+    }
+
+    /// Waits until nothing is connected to the server but who asks.
+    pub fn wait_idle(&self) {
+        let count = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'sasl'";
+        assert!(wait_until(PATIENCE, || self.run(count).trim() == "0"));
+    }
+
+    /// Runs statements as an administrator does; what they print.
+    pub fn run(&self, statements: &str) -> String {
+        let ran = run(&mut self.client(), statements.as_bytes());
+        assert!(ran.status.success(), "{statements}: {}{}", ran.stdout, ran.stderr);
+        ran.stdout
+    }
+
+    fn client(&self) -> Command {
+        match self.kind {
+            Kind::Postgres => {
+                let mut command = Command::new("psql");
+                command.args(["-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-h"]);
+                command.arg(self.dir.path()).arg("-p").arg(self.port.to_string());
+                command
+            }
+            Kind::Maria => {
+                let mut command = Command::new("mariadb");
+                command.args(["--no-defaults", "-N", "-r", "-B", "-u", "root", "-S"]).arg(self.dir.join("socket"));
+                if self.daemon.is_some() && self.dir.join("data/sasl").exists() {
+                    command.args(["-D", "sasl"]);
+                }
+                command
+            }
+            Kind::Sqlite => {
+                let mut command = Command::new("sqlite3");
+                command.arg("-bail").arg(self.dir.join("db"));
+                command
+            }
+        }
+    }
+
+    /// The options that say where this is, with these hosts.
+    pub fn options_with(&self, hosts: &str) -> String {
+        let (engine, database) = match self.kind {
+            Kind::Postgres => ("pgsql", "postgres".to_owned()),
+            Kind::Maria => ("mysql", "sasl".to_owned()),
+            Kind::Sqlite => ("sqlite3", self.dir.join("db").display().to_string()),
+        };
+        format!(
+            "auxprop_plugin: sql\nsql_engine: {engine}\nsql_hostnames: {hosts}\nsql_database: {database}\n\
+             sql_user: sasl\nsql_passwd: {DB_PASSWORD}\n"
+        )
+    }
+
+    /// The options that say where this is.
+    pub fn options(&self) -> String {
+        self.options_with(&format!("127.0.0.1:{}", self.port))
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn own(dir: &Path, user: &str) {
+    must(Command::new("chown").arg(user).arg(dir));
+}
+
+/// A command that runs as another user, in this very process.
+fn user_command(user: &str, program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args([format!("--reuid={user}"), format!("--regid={user}"), "--clear-groups".into(), program.into()]);
+    command
+}
+
+/// A program of the newest version of PostgreSQL that is installed.
+fn postgres_program(name: &str) -> String {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("Debian's package postgresql").flatten();
+    let newest = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).max();
+    format!("/usr/lib/postgresql/{}/bin/{name}", newest.expect("Debian's package postgresql"))
+}
