@@ -173,17 +173,14 @@ impl Database {
         let Some(statement) = select.fill(Values { user, realm, property, value: None }) else {
             return Ok(Rows::new());
         };
-        match lease.run(&statement) {
-            // Nobody's name is what cannot be in the column of names.
-            Err(Failure::Value(_)) => Ok(Rows::new()),
-            other => other,
-        }
+        lease.run(&statement)
     }
 
-    /// As above; none for a property that has no column.
+    /// As above; none for a property that has no column, and for a name that cannot be in the column of names.
     fn rows_or_none(&self, lease: &mut Lease<'_>, user: &[u8], realm: &[u8], property: &str) -> Result<Rows, Failure> {
         match self.rows(lease, user, realm, property) {
             Err(Failure::NoColumn(_)) if self.may_lack(property) => Ok(Rows::new()),
+            Err(Failure::Value(_)) => Ok(Rows::new()),
             other => other,
         }
     }

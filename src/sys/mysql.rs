@@ -309,6 +309,7 @@ fn failure(number: c_uint, text: String, deadline: Instant) -> Failure {
         1053 | 1152..=1161 | 1927 | 2000..=2030 | 2048..=2055 => Failure::Lost(text),
         1205 | 1969 | 3024 => Failure::Timeout,
         1054 => Failure::NoColumn(text),
+        1064 => Failure::Refused("syntax error".into()),
         // A value that is out of range, too long, of another character set or no number.
         1264 | 1265 | 1267 | 1292 | 1300 | 1366 | 1406 => Failure::Value(format!("error {number}")),
         // The texts of these name users, databases and tables. Others may show a value or the statement.

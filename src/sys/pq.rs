@@ -275,7 +275,8 @@ impl Answer {
             ("08" | "28" | "3D" | "53" | "57" | "58", _) | (_, "25006" | "42P01" | "42501" | "42883") => {
                 Failure::Refused(format!("{message} (SQLSTATE {state})"))
             }
-            _ => Failure::Refused(format!("SQLSTATE {state}")),
+            (_, "42601") => Failure::Refused("syntax error".into()),
+            _ => Failure::Refused(format!("error (SQLSTATE {state})")),
         }
     }
 

@@ -4,5 +4,7 @@
 mod rig;
 
 mod application;
+mod hostile;
 mod logins;
+mod outage;
 mod server;

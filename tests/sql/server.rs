@@ -55,10 +55,12 @@ impl Database {
                 database.dir.write("data/pg_hba.conf", access);
             }
             Kind::Maria => {
+                own(&database.dir.dir("tmp"), "mysql");
                 own(dir, "mysql");
                 let mut install = Command::new("mariadb-install-db");
                 install.args(["--no-defaults", "--user=mysql", "--skip-test-db"]);
                 install.arg("--auth-root-authentication-method=normal");
+                install.arg(format!("--tmpdir={}", dir.join("tmp").display()));
                 must(install.arg(format!("--datadir={}", dir.join("data").display())));
             }
             Kind::Sqlite => {}
@@ -77,7 +79,8 @@ impl Database {
             )),
             Kind::Sqlite => String::new(),
         };
-        database.run(statements);
+        // 64 KiB are more than TEXT has room for there.
+        database.run(&if kind == Kind::Maria { statements.replace(" TEXT", " LONGTEXT") } else { statements.to_owned() });
         database
     }
 
@@ -96,8 +99,9 @@ impl Database {
             }
             Kind::Maria => {
                 let mut command = user_command("mysql", "/usr/sbin/mariadbd");
-                command.args(["--no-defaults", "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=0"]);
+                command.args(["--no-defaults", "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=2"]);
                 command.args([format!("--datadir={path}/data"), format!("--socket={path}/socket")]);
+                command.arg(format!("--tmpdir={path}/tmp"));
                 command.args([format!("--port={}", self.port), format!("--pid-file={path}/pid")]);
                 command
             }
@@ -118,9 +122,9 @@ impl Database {
         daemon.stop();
     }
 
-    /// Waits until nothing is connected to the server but who asks.
+    /// Waits until nobody but its administrator is connected to a PostgreSQL server.
     pub fn wait_idle(&self) {
-        let count = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'sasl'";
+        let count = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'sasl';";
         assert!(wait_until(PATIENCE, || self.run(count).trim() == "0"));
     }
 
