@@ -55,10 +55,52 @@ fn hostile() -> Vec<Vec<u8>> {
         all.extend([vec![byte], vec![b'\'', byte, b'\'']]);
     }
     let texts = [
-        "' OR '1'='1", "'; DROP TABLE properties; --", "\\'; --", "\\", "\\\\", "{}", "{0}", "$1", "$2", "?", "?1", ":name", "@x",
-        "%u", "%p", "%v", "%%", "%s", "%n", "--", "/*", "*/", "#", "\"", "`", "''", "''''", "NULL", "null", "*", "a\u{0}b",
-        "\u{2019}", "\u{ff07}", "\u{fe68}", "\u{10ffff}", "$$", "E'\\000'", "0x27", "CHAR(39)", "a' || 'b", "\u{301}e", "\r\n",
-        "victim' -- ", "victim'/*", "VICTIM\u{0}", "x' UNION SELECT val FROM properties -- ",
+        "' OR '1'='1",
+        "'; DROP TABLE properties; --",
+        "\\'; --",
+        "\\",
+        "\\\\",
+        "{}",
+        "{0}",
+        "$1",
+        "$2",
+        "?",
+        "?1",
+        ":name",
+        "@x",
+        "%u",
+        "%p",
+        "%v",
+        "%%",
+        "%s",
+        "%n",
+        "--",
+        "/*",
+        "*/",
+        "#",
+        "\"",
+        "`",
+        "''",
+        "''''",
+        "NULL",
+        "null",
+        "*",
+        "a\u{0}b",
+        "\u{2019}",
+        "\u{ff07}",
+        "\u{fe68}",
+        "\u{10ffff}",
+        "$$",
+        "E'\\000'",
+        "0x27",
+        "CHAR(39)",
+        "a' || 'b",
+        "\u{301}e",
+        "\r\n",
+        "victim' -- ",
+        "victim'/*",
+        "VICTIM\u{0}",
+        "x' UNION SELECT val FROM properties -- ",
     ];
     all.extend(texts.map(|text| text.as_bytes().to_vec()));
     all.extend([vec![b'\''; 65536], vec![b'x'; 65536], b"%u'\\".repeat(16384)]);
@@ -144,7 +186,8 @@ sql_update: UPDATE addresses SET val = '%v' WHERE address = '%u@%r'
 #[test]
 fn names_of_another_type_are_nobody_s() {
     for kind in KINDS {
-        let table = "CREATE TABLE users (uid INTEGER, password TEXT); INSERT INTO users VALUES (7, 'secret'), (0, 'zero');";
+        let table =
+            "CREATE TABLE users (uid INTEGER, password TEXT); INSERT INTO users VALUES (7, 'secret'), (0, 'zero');";
         let database = Database::start(kind, table);
         let store = Store::new(&database, "sql_select: SELECT password FROM users WHERE uid = '%u'\n");
         assert_eq!(store.get(b"7", b"r").unwrap().unwrap(), b"secret");

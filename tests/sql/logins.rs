@@ -7,7 +7,8 @@ use crate::server::{
     Database, KINDS, Kind, PASSWORDS, PROPERTIES, PROPERTY_STATEMENTS, SELECT_PASSWORD, STORE_PASSWORD,
 };
 
-const ALICE: &str = "INSERT INTO users VALUES ('alice', 'host.example', 'correct horse'), ('bob', 'host.example', NULL),
+const ALICE: &str =
+    "INSERT INTO users VALUES ('alice', 'host.example', 'correct horse'), ('bob', 'host.example', NULL),
     ('carol', 'other.example', 'correct horse'), ('dave', 'host.example', 'NULL'), ('erin', 'host.example', '');";
 
 #[test]
@@ -95,9 +96,8 @@ fn verifiers_can_be_in_rows_of_their_own() {
         let text = database.run("SELECT val FROM properties WHERE property = 'authPassword';");
         database.run("DELETE FROM properties;");
         for line in text.lines().filter(|line| !line.is_empty()) {
-            database.run(&format!(
-                "INSERT INTO properties VALUES ('alice', 'host.example', 'authPassword', '{line}');"
-            ));
+            database
+                .run(&format!("INSERT INTO properties VALUES ('alice', 'host.example', 'authPassword', '{line}');"));
         }
         let expected: Vec<_> = MECHANISMS.into_iter().filter(|name| !name.ends_with("-MD5")).collect();
         assert_eq!(application.works("alice", PASSWORD), expected, "{kind:?}");
@@ -119,9 +119,8 @@ fn a_table_with_one_password_has_it_as_it_is() {
         }
         assert_eq!(database.run("SELECT count(*) FROM users;").trim_end(), "6");
         // There is no column for them, and what would be lost is told.
-        let hashed = Application::new(
-            &(database.options() + SELECT_PASSWORD + STORE_PASSWORD + "password_storage: hashed\n"),
-        );
+        let hashed =
+            Application::new(&(database.options() + SELECT_PASSWORD + STORE_PASSWORD + "password_storage: hashed\n"));
         let error = hashed.set("alice", Some(PASSWORD)).unwrap_err();
         assert_eq!(error.code(), Code::ConstraintViolat, "{kind:?}");
         assert_eq!(application.works("alice", PASSWORD), [""; 0], "{kind:?}");
@@ -161,7 +160,9 @@ sql_update: UPDATE users SET %p = '%v' WHERE name = '%u' AND realm = '%r'
             database.run(&format!("ALTER TABLE users ADD COLUMN {name} TEXT;"));
         }
         let hashed = Application::new(
-            &(database.options() + STATEMENTS + "password_storage: hashed\npassword_secrets: SCRAM-SHA-1 CRAM-MD5 DIGEST-MD5\n"),
+            &(database.options()
+                + STATEMENTS
+                + "password_storage: hashed\npassword_secrets: SCRAM-SHA-1 CRAM-MD5 DIGEST-MD5\n"),
         );
         for user in ["alice", "newer"] {
             hashed.set(user, Some("hashed now")).unwrap();

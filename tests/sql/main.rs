@@ -8,3 +8,4 @@ mod hostile;
 mod logins;
 mod outage;
 mod server;
+mod stock;

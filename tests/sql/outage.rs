@@ -9,9 +9,7 @@ use oxisasl::Code;
 
 use crate::application::{Application, PASSWORD};
 use crate::rig::base::{PATIENCE, free_port, wait_until};
-use crate::server::{
-    DB_PASSWORD, Database, KINDS, Kind, PASSWORDS, PROPERTIES, PROPERTY_STATEMENTS, SELECT_PASSWORD,
-};
+use crate::server::{DB_PASSWORD, Database, KINDS, Kind, PASSWORDS, PROPERTIES, PROPERTY_STATEMENTS, SELECT_PASSWORD};
 
 const ALICE: &str = "INSERT INTO users VALUES ('alice', 'host.example', 'correct horse');";
 const SERVERS: [Kind; 2] = [Kind::Postgres, Kind::Maria];

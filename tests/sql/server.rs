@@ -1,9 +1,10 @@
 //! Databases of the three kinds, from Debian's packages, with data, sockets and ports of their own.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::rig::base::{Daemon, PATIENCE, TempDir, free_port, must, run, wait_until};
+use crate::rig::base::{Daemon, PATIENCE, TempDir, free_port, must, run, target_dir, wait_until};
 
 /// A kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,9 @@ pub const KINDS: [Kind; 3] = [Kind::Postgres, Kind::Maria, Kind::Sqlite];
 
 /// The password of the database's user `sasl`, with what a connection string would have to quote.
 pub const DB_PASSWORD: &str = r"it's \ a %u";
+
+/// Another of its users, whose password is the name: that of Debian's plugin cannot have quotes.
+pub const DB_PLAIN: &str = "plain";
 
 /// A table with a password for each user.
 pub const PASSWORDS: &str = "CREATE TABLE users (name TEXT, realm TEXT, password TEXT);";
@@ -45,42 +49,51 @@ impl Database {
     /// Makes one, starts it, and runs statements in it. Text is compared byte by byte.
     pub fn start(kind: Kind, statements: &str) -> Database {
         let mut database = Database { kind, port: free_port(), dir: TempDir::new("sql"), daemon: None };
-        let dir = database.dir.path();
+        let data = database.dir.join("data");
         match kind {
             Kind::Postgres => {
-                own(dir, "postgres");
-                let mut initdb = user_command("postgres", &postgres_program("initdb"));
-                must(initdb.args(["-A", "trust", "-N", "-E", "UTF8", "--locale=C", "-D"]).arg(dir.join("data")));
+                own(database.dir.path(), "postgres");
+                copy_of("postgres", &data, |new| {
+                    let mut initdb = user_command("postgres", &postgres_program("initdb"));
+                    must(initdb.args(["-A", "trust", "-N", "-E", "UTF8", "--locale=C", "-D"]).arg(new));
+                });
                 let access = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
                 database.dir.write("data/pg_hba.conf", access);
             }
             Kind::Maria => {
                 own(&database.dir.dir("tmp"), "mysql");
-                own(dir, "mysql");
-                let mut install = Command::new("mariadb-install-db");
-                install.args(["--no-defaults", "--user=mysql", "--skip-test-db"]);
-                install.arg("--auth-root-authentication-method=normal");
-                install.arg(format!("--tmpdir={}", dir.join("tmp").display()));
-                must(install.arg(format!("--datadir={}", dir.join("data").display())));
+                own(database.dir.path(), "mysql");
+                copy_of("mysql", &data, |new| {
+                    let mut install = Command::new("mariadb-install-db");
+                    install.args(["--no-defaults", "--user=mysql", "--skip-test-db", "--innodb-log-file-size=8M"]);
+                    install.arg("--auth-root-authentication-method=normal");
+                    install.arg(format!("--tmpdir={}", new.parent().expect("a directory").display()));
+                    must(install.arg(format!("--datadir={}", new.display())));
+                });
             }
             Kind::Sqlite => {}
         }
         database.up();
         match kind {
             Kind::Postgres => database.run(&format!(
-                "CREATE USER sasl PASSWORD '{}'; GRANT ALL ON SCHEMA public TO sasl;
-                 ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO sasl;",
+                "CREATE USER sasl PASSWORD '{}'; CREATE USER plain PASSWORD 'plain';
+                 ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO sasl, plain;",
                 DB_PASSWORD.replace('\'', "''")
             )),
             Kind::Maria => database.run(&format!(
                 "CREATE DATABASE sasl CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
-                 CREATE USER sasl IDENTIFIED BY '{}'; GRANT ALL ON sasl.* TO sasl;",
+                 CREATE USER sasl IDENTIFIED BY '{}'; GRANT ALL ON sasl.* TO sasl;
+                 CREATE USER plain IDENTIFIED BY 'plain'; GRANT ALL ON sasl.* TO plain;",
                 DB_PASSWORD.replace('\\', r"\\").replace('\'', "''")
             )),
             Kind::Sqlite => String::new(),
         };
         // 64 KiB are more than TEXT has room for there.
-        database.run(&if kind == Kind::Maria { statements.replace(" TEXT", " LONGTEXT") } else { statements.to_owned() });
+        database.run(&if kind == Kind::Maria {
+            statements.replace(" TEXT", " LONGTEXT")
+        } else {
+            statements.to_owned()
+        });
         database
     }
 
@@ -99,7 +112,8 @@ impl Database {
             }
             Kind::Maria => {
                 let mut command = user_command("mysql", "/usr/sbin/mariadbd");
-                command.args(["--no-defaults", "--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=2"]);
+                command.args(["--no-defaults", "--bind-address=127.0.0.1", "--innodb-log-file-size=8M"]);
+                command.args(["--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=2"]);
                 command.args([format!("--datadir={path}/data"), format!("--socket={path}/socket")]);
                 command.arg(format!("--tmpdir={path}/tmp"));
                 command.args([format!("--port={}", self.port), format!("--pid-file={path}/pid")]);
@@ -184,6 +198,24 @@ impl Drop for Database {
     }
 }
 
+/// Copies a fresh data directory, which `make` makes as the user when there is none from an earlier test.
+fn copy_of(user: &str, to: &Path, make: impl FnOnce(&Path)) {
+    let kept = target_dir().join("rig").join(format!("fresh-{user}"));
+    if !kept.exists() {
+        let new = TempDir::new("fresh");
+        own(new.path(), user);
+        make(&new.join("data"));
+        fs::create_dir_all(target_dir().join("rig")).expect("rig directory");
+        // Several tests may come here at once: it is put in its place whole, by one of them.
+        let whole = kept.with_extension(format!("{}-{:?}", std::process::id(), std::thread::current().id()));
+        must(Command::new("cp").arg("-a").arg(new.join("data")).arg(&whole));
+        if fs::rename(&whole, &kept).is_err() {
+            fs::remove_dir_all(&whole).expect("the copy");
+        }
+    }
+    must(Command::new("cp").arg("-a").arg(&kept).arg(to));
+}
+
 fn own(dir: &Path, user: &str) {
     must(Command::new("chown").arg(user).arg(dir));
 }
@@ -197,7 +229,7 @@ fn user_command(user: &str, program: &str) -> Command {
 
 /// A program of the newest version of PostgreSQL that is installed.
 fn postgres_program(name: &str) -> String {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("Debian's package postgresql").flatten();
+    let versions = fs::read_dir("/usr/lib/postgresql").expect("Debian's package postgresql").flatten();
     let newest = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).max();
     format!("/usr/lib/postgresql/{}/bin/{name}", newest.expect("Debian's package postgresql"))
 }
