@@ -238,8 +238,8 @@ impl Connection {
         let raw = NonNull::new(raw).ok_or_else(|| Failure::Lost("no memory for a statement".into()))?;
         let statement = Statement { my: self.my, raw, deadline };
         // SAFETY: the statement is new, and the text has that many bytes.
-        statement
-            .check(unsafe { (self.my.prepare)(raw.as_ptr(), text.as_ptr().cast(), length_of(text.as_bytes())) })?;
+        let code = unsafe { (self.my.prepare)(raw.as_ptr(), text.as_ptr().cast(), length_of(text.as_bytes())) };
+        statement.check(code)?;
         // SAFETY: the statement is prepared.
         if unsafe { (self.my.parameters)(raw.as_ptr()) } != parameters.len() as c_ulong {
             return Err(Failure::Refused("the statement has a ? of its own".into()));

@@ -14,10 +14,10 @@ use crate::secret::Secret;
 
 const SONAME: &CStr = c"libpq.so.5";
 
-/// `ConnStatusType`: connected.
+/// `ConnStatusType`.
 const CONNECTION_OK: c_int = 0;
+const CONNECTION_BAD: c_int = 1;
 /// `PostgresPollingStatusType`.
-const POLLING_FAILED: c_int = 0;
 const POLLING_READING: c_int = 1;
 const POLLING_WRITING: c_int = 2;
 const POLLING_OK: c_int = 3;
@@ -120,7 +120,7 @@ impl Connection {
     fn establish(&mut self, deadline: Instant) -> Result<(), Failure> {
         let mut state = POLLING_WRITING;
         // SAFETY: the connection is open, as it is in every call below.
-        if unsafe { (self.pq.status)(self.raw.as_ptr()) } == 1 {
+        if unsafe { (self.pq.status)(self.raw.as_ptr()) } == CONNECTION_BAD {
             return Err(self.lost());
         }
         loop {
@@ -128,7 +128,8 @@ impl Connection {
                 POLLING_OK => return Ok(()),
                 POLLING_READING => wait_for(self.socket(), libc::POLLIN, deadline)?,
                 POLLING_WRITING => wait_for(self.socket(), libc::POLLOUT, deadline)?,
-                POLLING_FAILED | _ => return Err(self.lost()),
+                // Failed, or a state that there is no more.
+                _ => return Err(self.lost()),
             };
             // SAFETY: as above.
             state = unsafe { (self.pq.connect_poll)(self.raw.as_ptr()) };

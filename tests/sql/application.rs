@@ -49,9 +49,18 @@ pub struct Application {
 impl Application {
     /// An application with these lines in its configuration.
     pub fn new(options: &str) -> Self {
+        Self::of(Server::new("test"), options)
+    }
+
+    /// One that was made for SASL 1.5.
+    pub fn classic(options: &str) -> Self {
+        Self::of(Server::classic("test"), options)
+    }
+
+    fn of(server: Server, options: &str) -> Self {
         let lines = Lines::default();
         let options = ConfigFile::parse("test.conf".as_ref(), options.as_bytes()).unwrap();
-        let server = Server::new("test").store(Sql::new()).log(lines.clone()).options(options);
+        let server = server.store(Sql::new()).log(lines.clone()).options(options);
         Application { server: Arc::new(server), lines }
     }
 

@@ -198,3 +198,25 @@ fn what_is_not_configured_is_not_asked() {
         assert_eq!(Application::new(&options).works("alice", PASSWORD), MECHANISMS);
     }
 }
+
+/// What an application of SASL 1.5 stores and finds.
+#[test]
+fn the_older_interface_keeps_its_secrets_there_too() {
+    for kind in KINDS {
+        let database = Database::start(kind, PROPERTIES);
+        let application = Application::classic(&(database.options() + PROPERTY_STATEMENTS));
+        for password in ["first one", PASSWORD] {
+            application.set("alice", Some(password)).unwrap();
+            assert_eq!(application.works("alice", password), ["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5"], "{kind:?}");
+        }
+        assert_eq!(application.works("alice", "first one"), [""; 0], "{kind:?}");
+        let all = database.run("SELECT val FROM properties;");
+        assert!(!all.contains(PASSWORD), "{kind:?}: {all}");
+        application.set("alice", None).unwrap();
+        assert_eq!(application.works("alice", PASSWORD), [""; 0], "{kind:?}");
+        let other = Database::start(kind, &format!("{PASSWORDS} {ALICE}"));
+        let application = Application::classic(&(other.options() + SELECT_PASSWORD));
+        assert_eq!(application.works("alice", PASSWORD), ["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5"], "{kind:?}");
+        assert_eq!(application.works("alice", "wrong"), [""; 0], "{kind:?}");
+    }
+}
