@@ -20,6 +20,7 @@ check="$demo
 g++ clang valgrind dpkg-dev xz-utils patch binutils openssl
 libsasl2-dev libpam0g-dev libsasl2-modules-gssapi-mit slapd ldap-utils postfix
 db5.3-util libdb-dev liblmdb-dev lmdb-utils groff-base
+postgresql mariadb-server sqlite3 libsasl2-modules-sql libpq5 libmariadb3 libsqlite3-0
 debootstrap debian-archive-keyring iproute2"
 
 rig=target/rig
