@@ -19,8 +19,10 @@ libdb5.3 libldap-2.5-0 libnsl2 libssl3 libwrap0 liblockfile1'
 check="$demo
 g++ clang valgrind dpkg-dev xz-utils patch binutils openssl
 libsasl2-dev libpam0g-dev libsasl2-modules-gssapi-mit slapd ldap-utils postfix
-db5.3-util libdb-dev liblmdb-dev lmdb-utils groff-base
-postgresql mariadb-server sqlite3 libsasl2-modules-sql libpq5 libmariadb3 libsqlite3-0
+libsasl2-modules-otp libsasl2-modules-sql libsasl2-modules-ldap postgresql mariadb-server sqlite3
+libgssapi-krb5-2 krb5-kdc krb5-admin-server krb5-user faketime
+libjansson4 libpq5 libmariadb3 libsqlite3-0 libxml2
+db5.3-util libdb-dev liblmdb-dev lmdb-utils libgdbm-dev strace groff-base
 debootstrap debian-archive-keyring iproute2"
 
 rig=target/rig
@@ -71,6 +73,23 @@ unpack_sendmail() {
     # A set-gid program ignores LD_LIBRARY_PATH.
     chmod 755 $rig/sendmail/usr/libexec/sendmail/sendmail
     touch $rig/sendmail/ready
+}
+
+# Unpacks Cyrus imapd, its test client and the libraries of theirs that nothing else here needs into target/rig/cyrus. They are
+# not installed: imapd wants a mail server, a user and directories of its own.
+unpack_cyrus() {
+    [ ! -e $rig/cyrus/ready ] || return 0
+    echo "Unpacking cyrus-imapd and cyrus-clients (not installed) into $rig/cyrus"
+    rm -rf $rig/cyrus $rig/cyrus-debs
+    mkdir -p $rig/cyrus-debs
+    set -- cyrus-common cyrus-imapd cyrus-clients libxapian30 libpcre3 libical3
+    (cd $rig/cyrus-debs && apt-get -qq -o APT::Sandbox::User=root download "$@" 2>../apt.log) || {
+        as_root apt-get -o DPkg::Lock::Timeout=120 update -qq
+        (cd $rig/cyrus-debs && apt-get -qq -o APT::Sandbox::User=root download "$@")
+    }
+    for deb in $rig/cyrus-debs/*.deb; do dpkg-deb -x "$deb" $rig/cyrus; done
+    rm -rf $rig/cyrus-debs
+    touch $rig/cyrus/ready
 }
 
 # Unpacks the upstream source of Debian's Sendmail package, Debian's patches left out, into target/rig/sendmail-source.
@@ -135,6 +154,7 @@ case ${1-} in
         unpack_sendmail
         if [ "$1" = check ]; then
             unpack_source
+            unpack_cyrus
             make_debian
         fi
         ;;

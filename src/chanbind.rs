@@ -11,6 +11,31 @@ pub struct ChannelBinding {
     pub critical: bool,
 }
 
+/// What the option `channel_binding` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BindingPolicy {
+    /// Bindings are not used, also where the application has given some.
+    Off,
+    /// One that is here is offered and used; the application may have said that it must be.
+    #[default]
+    Prefer,
+    /// Without one there is no authentication.
+    Require,
+}
+
+impl BindingPolicy {
+    /// What a value of the option means; none for one that means nothing.
+    #[must_use]
+    pub fn parse(value: &str) -> Option<Self> {
+        match value.trim() {
+            "off" => Some(BindingPolicy::Off),
+            "prefer" => Some(BindingPolicy::Prefer),
+            "require" => Some(BindingPolicy::Require),
+            _ => None,
+        }
+    }
+}
+
 /// What the client says about channel binding in a GS2 header (RFC 5801 section 5, RFC 5802 section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BindingFlag<'a> {
@@ -33,6 +58,16 @@ pub fn binding_name(name: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn policies_are_written_out() {
+        assert_eq!(BindingPolicy::parse(" require "), Some(BindingPolicy::Require));
+        assert_eq!(
+            ["off", "prefer"].map(BindingPolicy::parse),
+            [Some(BindingPolicy::Off), Some(BindingPolicy::Prefer)]
+        );
+        assert_eq!(["", "yes", "Require"].map(BindingPolicy::parse), [None; 3]);
+    }
 
     #[test]
     fn names_are_letters_digits_dots_and_hyphens() {

@@ -60,7 +60,14 @@ impl Client {
         self
     }
 
-    /// With one more mechanism.
+    /// With other mechanisms than those that are there.
+    #[must_use]
+    pub fn mechanisms(mut self, registry: Registry) -> Self {
+        self.registry = registry;
+        self
+    }
+
+    /// With one more mechanism; where there is one of the same name, that stays ([`Registry::with`]).
     #[must_use]
     pub fn mechanism(mut self, mechanism: impl Mechanism + 'static) -> Self {
         self.registry = self.registry.with(Arc::new(mechanism));

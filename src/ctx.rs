@@ -7,6 +7,7 @@ use subtle::Choice;
 
 use crate::chanbind::{BindingFlag, ChannelBinding};
 use crate::error::{Code, Error, Result};
+use crate::gss;
 use crate::identity::{CanonFlags, Identity, Naming, qualify};
 use crate::log::Level;
 use crate::policy::{SecurityProps, Ssf};
@@ -52,6 +53,14 @@ pub trait World {
     fn nonce(&self, bytes: usize) -> Result<String> {
         rng::nonce(bytes)
     }
+
+    /// The application's own credentials for the GSS-API, if it gave any.
+    fn gss_credentials(&self) -> Option<gss::ForeignCred> {
+        None
+    }
+
+    /// Keeps the names of a security context, and delegated credentials, for the application.
+    fn keep_parties(&self, _parties: gss::Parties) {}
 
     /// Whether lines of this level are wanted.
     fn logs(&self, level: Level) -> bool;
@@ -244,6 +253,21 @@ impl<'a> ServerCx<'a> {
     pub fn external(&self) -> Result<(Vec<u8>, Authenticated)> {
         let id = self.external_id().filter(|id| !id.is_empty());
         id.map(|id| (id, Authenticated(()))).ok_or_else(|| Error::from(Code::NoMech))
+    }
+
+    /// For the mechanisms over the GSS-API only: a security context that this server has accepted has proved who the client
+    /// is. The names are those of the context, to be taken with [`ServerCx::identify`].
+    ///
+    /// # Errors
+    /// [`Code::BadAuth`] when the context is not complete; [`Code::NoAuthz`] for a client that is nobody in particular.
+    pub fn accepted(&self, context: &gss::Context) -> Result<Authenticated> {
+        if !context.has_authenticated_the_client() {
+            return Err(Error::bad_auth("the security context is not complete"));
+        }
+        if context.has(gss::flag::ANONYMOUS) {
+            return Err(Error::new(Code::NoAuthz, "anonymous login not allowed"));
+        }
+        Ok(Authenticated(()))
     }
 
     /// For mechanisms of loaded plugins only: their code has checked.

@@ -56,6 +56,7 @@ pub mod config;
 pub mod crypto;
 pub mod ctx;
 pub mod error;
+pub mod gss;
 pub mod hooks;
 pub mod identity;
 pub mod layer;

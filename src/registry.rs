@@ -53,12 +53,33 @@ impl Registry {
         Self::sorted(Vec::new())
     }
 
-    /// With one more, after those that are equally strong. One of the same name that is there already stays ahead.
+    /// With one more, after those that are equally strong. Where there is one of the same name already, that stays, and
+    /// this one is not added.
     #[must_use]
     pub fn with(&self, mechanism: Arc<dyn Mechanism>) -> Self {
-        let mut all = self.mechanisms.to_vec();
+        if self.get(&mechanism.info().name).is_some() { self.clone() } else { self.replacing(mechanism) }
+    }
+
+    /// With one more, in the place of any of the same name.
+    #[must_use]
+    pub fn replacing(&self, mechanism: Arc<dyn Mechanism>) -> Self {
+        let name = &mechanism.info().name;
+        let others = self.mechanisms.iter().filter(|other| !other.info().name.eq_ignore_ascii_case(name));
+        let mut all: Vec<MechanismRef> = others.cloned().collect();
         all.push(MechanismRef::Added(mechanism));
         Self::sorted(all)
+    }
+
+    /// Without those that `keep` says no to.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&MechInfo) -> bool) -> Self {
+        Registry { mechanisms: self.mechanisms.iter().filter(|mechanism| keep(mechanism.info())).cloned().collect() }
+    }
+
+    /// The one of this name, which is compared without regard to case.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&MechanismRef> {
+        find(&self.mechanisms, name)
     }
 
     fn sorted(mut all: Vec<MechanismRef>) -> Self {

@@ -97,6 +97,13 @@ impl Server {
         self
     }
 
+    /// Without the stores that `keep` says no to.
+    #[must_use]
+    pub fn stores_where(mut self, keep: impl Fn(&dyn AuxProp) -> bool) -> Self {
+        self.stores.retain(|store| keep(store.as_ref()));
+        self
+    }
+
     /// With one more password verifier; one of the same name is replaced.
     #[must_use]
     pub fn verifier(mut self, verifier: impl PasswordVerifier + 'static) -> Self {
@@ -105,7 +112,14 @@ impl Server {
         self
     }
 
-    /// With one more mechanism.
+    /// With other mechanisms than those that are there.
+    #[must_use]
+    pub fn mechanisms(mut self, registry: Registry) -> Self {
+        self.registry = registry;
+        self
+    }
+
+    /// With one more mechanism; where there is one of the same name, that stays ([`Registry::with`]).
     #[must_use]
     pub fn mechanism(mut self, mechanism: impl Mechanism + 'static) -> Self {
         self.registry = self.registry.with(Arc::new(mechanism));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The layers, the innermost first. A module may use those of its own layer and of the layers before it.
 const LAYERS: &[&[&str]] = &[
     &["error", "prompt", "secret", "text", "rng", "log", "b64", "crypto", "sys"],
-    &["config", "props", "identity", "policy", "chanbind", "hooks", "layer", "syslog"],
+    &["config", "props", "identity", "policy", "chanbind", "gss", "hooks", "layer", "syslog"],
     &["ctx", "mech", "store", "verify"],
     &["registry", "server", "client", "session", "apop"],
 ];

@@ -75,6 +75,21 @@ fn the_daemon_says_who_may_come_in() {
 }
 
 #[test]
+fn the_daemon_reads_what_we_wrote() {
+    let daemon = Saslauthd::start(&library(), &["-a", "sasldb"], |sandbox| {
+        let file = sandbox.dir.join("etc/sasldb2");
+        make_sasldb(&Library::stock(), &file, "rig.test", &[("alice", "of the stock library"), ("bob", "untouched")]);
+        let ours = [("alice", "correct horse"), ("carol", "new")];
+        make_sasldb(&library(), &file, "rig.test", &ours);
+    });
+    let checker = Checker::asking(&library(), &daemon.socket);
+    for (user, password) in [("alice", "correct horse"), ("bob", "untouched"), ("carol", "new")] {
+        assert_eq!(checker.check(&format!("{user}@rig.test"), password).code, OK, "{user}");
+    }
+    assert_eq!(checker.check("alice@rig.test", "of the stock library").code, BADAUTH);
+}
+
+#[test]
 fn shadow_and_pam_work_in_a_private_etc() {
     for mechanism in ["shadow", "pam", "getpwent"] {
         let daemon = with_shadow(mechanism);

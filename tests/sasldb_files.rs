@@ -13,34 +13,7 @@ use std::time::{Duration, Instant};
 use oxisasl::Code;
 use oxisasl::store::bdb::BdbFile;
 use oxisasl::store::sasldb::{Format, SasldbFile};
-use scratch::{Pairs, Running, Scratch, compile, hex, parse_dump, run};
-
-fn saslpasswd2(db: &Path, realm: &str, user: &str, password: Option<&str>) {
-    let mut command = Command::new("saslpasswd2");
-    command.arg("-f").arg(db).args(["-u", realm]);
-    match password {
-        Some(_) => command.args(["-p", "-c"]),
-        None => command.arg("-d"),
-    };
-    run(command.arg(user), password.unwrap_or_default().as_bytes());
-}
-
-fn db_dump(db: &Path) -> Pairs {
-    parse_dump(&run(Command::new("db5.3_dump").arg(db), b"").stdout)
-}
-
-fn db_load(db: &Path, settings: &[&str], pairs: &[(Vec<u8>, Vec<u8>)]) {
-    let mut dump = String::from("VERSION=3\nformat=bytevalue\ntype=hash\nHEADER=END\n");
-    for (key, value) in pairs {
-        dump += &format!(" {}\n {}\n", hex(key), hex(value));
-    }
-    dump += "DATA=END\n";
-    let mut command = Command::new("db5.3_load");
-    for setting in settings {
-        command.args(["-c", setting]);
-    }
-    run(command.arg(db), dump.as_bytes());
-}
+use scratch::{Pairs, Running, Scratch, compile, db_dump, db_load, run, saslpasswd2, users};
 
 /// What our reader finds.
 fn ours(db: &Path) -> Pairs {
@@ -69,12 +42,6 @@ fn agree(db: &Path) {
         missing.push(b'x');
         assert!(file.get_many(&[missing], u32::MAX).unwrap().pop().unwrap().is_none());
     }
-}
-
-fn users(count: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
-    (0..count)
-        .map(|n| (format!("user{n}\0example.com\0userPassword").into_bytes(), format!("secret of {n}").into_bytes()))
-        .collect()
 }
 
 #[test]
@@ -106,15 +73,6 @@ fn stock_saslpasswd2_files_are_read() {
     assert_eq!(passwords.count(), 2);
     agree(&db);
 
-    let before = fs::read(&db).unwrap();
-    let refused = file.put("carol", "example.com", "userPassword", b"x").unwrap_err();
-    assert_eq!(file.check_writable().unwrap_err(), refused, "whoever asks first is told the same");
-    assert_eq!(refused.code(), Code::Fail);
-    for part in [db.to_str().unwrap(), "Berkeley DB", "saslpasswd2"] {
-        assert!(refused.detail().contains(part), "{refused}");
-    }
-    assert_eq!(file.delete("bob", "example.com", "userPassword").unwrap_err().code(), Code::Fail);
-    assert_eq!(fs::read(&db).unwrap(), before);
     assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 1, "no lock or other file is made");
 }
 
@@ -212,7 +170,7 @@ fn other_files_are_refused_by_name() {
         ] {
             assert_eq!(error.code(), Code::Fail);
             assert!(error.detail().contains(path.to_str().unwrap()), "{error}");
-            assert!(error.detail().contains(words) || error.detail().contains("is read but not written"), "{error}");
+            assert!(error.detail().contains(words), "{error}");
         }
     };
     let load = |name: &str, arguments: &[&str]| {
@@ -226,10 +184,7 @@ fn other_files_are_refused_by_name() {
     load("encrypted", &["-t", "hash", "-P", "password"]);
     refused("encrypted", "encrypted");
     for (name, magic, words) in [
-        ("gdbm", &0x1357_9acf_u32.to_le_bytes()[..], "GDBM"),
-        ("gdbm-old", &0x1357_9ace_u32.to_be_bytes(), "GDBM"),
-        ("gdbm-sync", &0x1357_9ad0_u32.to_le_bytes(), "GDBM"),
-        ("bdb185", &0x0006_1561_u32.to_be_bytes(), "1.85"),
+        ("bdb185", &0x0006_1561_u32.to_be_bytes()[..], "1.85 hash file (db_dump185"),
         ("sqlite", b"SQLite format 3\0", "SQLite"),
         ("text", b"alice:secret\n", "no password database"),
         ("short", b"\0", "no password database"),

@@ -153,6 +153,21 @@ fn options_say_what_is_stored() {
 }
 
 #[test]
+fn each_stored_secret_is_enough_for_a_plaintext_password() {
+    for secrets in ["CRAM-MD5", "SCRAM-SHA-512", "CRAM-MD5 SCRAM-SHA-1"] {
+        let place = Place::new();
+        place.set(&[("password_secrets", secrets)], Some(PASSWORD)).unwrap();
+        let server = place.server(&[]);
+        let login =
+            |password| login(&session(&server), "PLAIN", Alice("alice", password)).map_err(|error| error.code());
+        assert_eq!(login(PASSWORD), Ok(()), "{secrets}");
+        for wrong in ["wrong", "correct horse battery stapl", "Correct horse battery staple"] {
+            assert_eq!(login(wrong), Err(Code::BadAuth), "{secrets} {wrong}");
+        }
+    }
+}
+
+#[test]
 fn who_lacks_a_secret_is_told_apart_from_nobody() {
     let place = Place::new();
     let options = [("password_secrets", "SCRAM-SHA-256"), ("log_level", "7")];

@@ -71,8 +71,10 @@ known! {
         "canon_user_plugin" Text "INTERNAL" "what brings user names into their canonical form";
         "mech_list" Words "all" "the mechanisms that a server offers, in order; auto leaves out those that password_secrets leaves out";
         "client_mech_list" Words "all" "the mechanisms that a client may choose";
+        "channel_binding" Text "prefer" "whether channel bindings are used: off, prefer (where there is one) or require";
         "log_level" Number "1" "the level up to which messages are logged, 0 (none) to 7 (passwords too)";
         "plugin_list" Text "" "a file that lists the mechanism plugins, in place of searching for them";
+        "prefer_plugins" Words "" "the mechanisms and stores, or all, for which a plugin is used although they are built in";
     }
     "saslauthd" {
         "saslauthd_path" Text "/var/run/saslauthd/mux" "the socket of saslauthd, or the directory that has its mux";
@@ -132,10 +134,10 @@ known! {
         "scram_secret_generate" Flag "no" "whether setting a password stores verifiers for SCRAM";
     }
     "GSSAPI" {
-        "keytab" Text "" "the file that holds the server's keys";
-        "ad_compat" Flag "no" "whether a client asks for integrity and confidentiality together";
-        "ccache_store" Text "" "where delegated credentials are put";
-        "service_principal" Text "" "the server's name; * takes any for which there is a key";
+        "keytab" Text "/etc/krb5.keytab" "the file that holds the server's keys";
+        "ad_compat" Flag "no" "whether a client that chooses confidentiality names integrity as well";
+        "ccache_store" Text "" "the cache that delegated credentials are put into: %u user, %e effective user ID, %p process ID";
+        "service_principal" Text "" "the server's name, service@host or service/host@REALM; * takes any for which there is a key";
     }
     "OTP" {
         "otp_mda" Text "md5" "the hash of new one-time passwords: md4, md5 or sha1";

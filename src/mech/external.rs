@@ -147,7 +147,15 @@ mod tests {
     #[test]
     fn without_an_external_name_there_is_no_external() {
         for (side, has_external_id) in [(Side::Client, false), (Side::Server, false), (Side::Server, true)] {
-            let facts = Facts { side, has_external_id, options: &NoOptions, host: &() };
+            let facts = Facts {
+                side,
+                service: "test",
+                fqdn: "host.example.com",
+                has_external_id,
+                gss_credentials: None,
+                options: &NoOptions,
+                host: &(),
+            };
             assert_eq!(External.available(&facts).is_ok(), has_external_id);
         }
     }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use crate::config::{NoOptions, Options};
 use crate::ctx::{Authenticated, ClientCx, ServerCx};
 use crate::error::{Code, Error, Result};
+use crate::gss;
 use crate::hooks::PasswordChange;
 use crate::identity::Account;
 use crate::layer::SecurityLayer;
@@ -18,19 +19,26 @@ pub mod anonymous;
 pub mod cram_md5;
 pub mod digest_md5;
 pub mod external;
+pub mod gs2;
+mod gss_common;
+pub mod gssapi;
 pub mod login;
 pub mod plain;
 pub mod scram;
+pub mod spnego;
 #[cfg(test)]
 pub(crate) mod test_world;
 
 /// Every mechanism that is built in. The order decides between mechanisms that are equally strong.
 pub static BUILTIN: &[&dyn Mechanism] = &[
+    &spnego::Spnego,
+    &gssapi::Gssapi,
     &scram::SHA512,
     &scram::SHA384,
     &scram::SHA256,
     &scram::SHA224,
     &scram::SHA1,
+    &gs2::Krb5,
     &digest_md5::DigestMd5,
     &external::External,
     &cram_md5::CramMd5,
@@ -76,8 +84,14 @@ pub enum Side {
 pub struct Facts<'a> {
     /// Which side asks.
     pub side: Side,
+    /// The service (`smtp`, `ldap`).
+    pub service: &'a str,
+    /// The server's host name; a client need not know it.
+    pub fqdn: &'a str,
     /// Whether the layer underneath says who the client is.
     pub has_external_id: bool,
+    /// The application's own credentials for the GSS-API, if it gave any.
+    pub gss_credentials: Option<gss::ForeignCred>,
     /// The session's options.
     pub options: &'a dyn Options,
     /// The session's hooks, for a mechanism that belongs to the same application.
@@ -95,6 +109,12 @@ pub trait Mechanism: Any + Send + Sync {
     /// Why not.
     fn available(&self, _facts: &Facts<'_>) -> Result<(), Refusal> {
         Ok(())
+    }
+
+    /// Whether its name with `-PLUS` is registered too, for channel bindings that both sides use.
+    fn has_plus(&self) -> bool {
+        let features = self.info().server.or(self.info().client);
+        features.is_some_and(|features| features.contains(Features::CHANNEL_BINDING))
     }
 
     /// A server for one exchange; `None` when there is none.
@@ -184,6 +204,16 @@ impl From<Authenticated> for Step {
 
 /// The client of one exchange. After an error other than [`Code::Interact`], or when it is done, it is dropped.
 pub trait ClientMech: Send {
+    /// Gets what cannot be known before it is tried: a ticket, say. Called before all else, and while other mechanisms could
+    /// still be used: what the user would have to be asked for waits for the first step.
+    ///
+    /// # Errors
+    /// Why it cannot be had. After a [`Code::Fail`] the client tries the next mechanism, and fails with this error if there
+    /// is no other; any other error is final.
+    fn prepare(&mut self, _cx: &ClientCx<'_>) -> Result<()> {
+        Ok(())
+    }
+
     /// Called once, before the first step, when the mechanism has been chosen.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use crate::client::Client;
 use crate::config::{Layered, Options};
 use crate::ctx::{BindingChoice, ClientCx, ClientWorld, World};
 use crate::error::{Code, Error, Result};
+use crate::gss;
 use crate::hooks::{ClientHooks, NoHooks};
 use crate::identity::{CanonCx, CanonFlags, CanonUser, Identity, Internal, Naming, check_length};
 use crate::log::Level;
@@ -109,9 +110,13 @@ impl ClientSession {
             params.hooks.log().unwrap_or(client.log.as_ref()).log(Level::Err, &text);
             return Err(Error::new(Code::NoMech, text));
         }
+        let mut common = Common::new(params.service, params.flags, level, mechanisms);
+        if let Some(line) = common.heed_binding_policy(&options) {
+            params.hooks.log().unwrap_or(client.log.as_ref()).log(Level::Err, &line);
+        }
         Ok(ClientSession {
             client,
-            common: Common::new(params.service, params.flags, level, mechanisms),
+            common,
             hooks: params.hooks,
             answers: params.answers,
             fqdn: params.fqdn.map(|fqdn| fqdn.to_ascii_lowercase()),
@@ -231,6 +236,9 @@ impl ClientSession {
         }
         mechanism.available(&Facts {
             side: Side::Client,
+            service: &self.common.service,
+            fqdn: self.fqdn.as_deref().unwrap_or_default(),
+            gss_credentials: self.common.gss_credentials.get(),
             has_external_id: self.common.external_id.borrow().is_some(),
             options: &self.options(),
             host: self.host(),
@@ -252,7 +260,10 @@ impl ClientSession {
                 self.supplied.borrow_mut().clear();
                 match self.choose(offered) {
                     Ok(mech) => mech,
-                    Err(error) => return self.fail(error, Level::Err),
+                    Err(error) => {
+                        let level = if error.code() == Code::NoMech { Level::Err } else { Level::Fail };
+                        return self.fail(error, level);
+                    }
                 }
             }
         };
@@ -285,8 +296,15 @@ impl ClientSession {
     /// The name of the mechanism in use, as the server must be told it.
     #[must_use]
     pub fn chosen_name(&self) -> String {
-        let name = self.mechanism().map(|mech| mech.info().name.to_string()).unwrap_or_default();
-        if self.choice.get() == BindingChoice::Use { format!("{name}-PLUS") } else { name }
+        let Some(mech) = self.mechanism() else { return String::new() };
+        let name = &mech.info().name;
+        let can_bind = mech.info().client.is_some_and(|features| features.contains(Features::CHANNEL_BINDING));
+        // GSSAPI binds under its one name. What cannot bind is refused by the server under the name that it was offered.
+        if self.choice.get() == BindingChoice::Use && (mech.has_plus() || !can_bind) {
+            format!("{name}-PLUS")
+        } else {
+            name.to_string()
+        }
     }
 
     /// Goes on with what the server sent.
@@ -329,12 +347,16 @@ impl ClientSession {
             .collect();
         let binding = self.common.binding(None);
         let plus_offered = tokens.iter().any(|token| split_plus(token).1);
-        let must_bind = binding.as_ref().is_some_and(|binding| binding.critical);
+        let must_bind = self.common.must_bind();
+        if must_bind && binding.is_none() {
+            return Err(Error::new(Code::NoMech, "channel binding is required, but the connection has none"));
+        }
         if must_bind && !plus_offered && tokens.len() != 1 {
             let text = format!("channel binding is required, but the server offers it with no mechanism: {offered}");
             return Err(Error::new(Code::NoMech, text));
         }
         let mut refused = Vec::new();
+        let mut unprepared = Vec::new();
         for mechanism in self.common.mechanisms.iter() {
             let name = &mechanism.info().name;
             let offers = |plus: bool| {
@@ -356,13 +378,30 @@ impl ClientSession {
             }
             self.choice.set(match (&binding, with_plus) {
                 (Some(_), true) => BindingChoice::Use,
-                (Some(binding), false) if tokens.len() == 1 && binding.critical => BindingChoice::Use,
+                (Some(_), false) if tokens.len() == 1 && must_bind => BindingChoice::Use,
                 (Some(_), false) if tokens.len() > 1 => BindingChoice::ServerLacksIt,
                 _ => BindingChoice::None,
             });
             *self.common.mechanism.borrow_mut() = Some(mechanism.clone());
+            if let Err(error) = client.prepare(&ClientCx::new(self)) {
+                if error.code() != Code::Fail {
+                    return Err(error);
+                }
+                unprepared.push((mechanism, self.choice.get(), error));
+                continue;
+            }
+            for (passed_over, _, error) in &unprepared {
+                let line = format!("{} is passed over: {}", passed_over.info().name, error.detail());
+                self.write_log(Level::Note, &line);
+            }
             client.begin(&ClientCx::new(self))?;
             return Ok(client);
+        }
+        // It would have been the choice: its reason tells more than that nothing else is there.
+        if let Some((mechanism, choice, error)) = unprepared.into_iter().next() {
+            *self.common.mechanism.borrow_mut() = Some(mechanism.clone());
+            self.choice.set(choice);
+            return Err(error);
         }
         Err(self.no_worthy(offered, &tokens, &refused))
     }

@@ -6,8 +6,10 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::chanbind::ChannelBinding;
+use crate::chanbind::{BindingPolicy, ChannelBinding};
+use crate::config::Options;
 use crate::error::{Code, Error, Result};
+use crate::gss;
 use crate::identity::{CanonFlags, Identity};
 use crate::layer::SecurityLayer;
 use crate::log::Level;
@@ -71,6 +73,9 @@ pub(crate) struct Common {
     pub local: RefCell<Option<Address>>,
     pub remote: RefCell<Option<Address>>,
     pub bindings: RefCell<Vec<ChannelBinding>>,
+    pub binding_policy: BindingPolicy,
+    pub gss_credentials: Cell<Option<gss::ForeignCred>>,
+    pub parties: RefCell<gss::Parties>,
     pub identity: RefCell<Identity>,
     pub mechanism: RefCell<Option<MechanismRef>>,
     pub layer: RefCell<Option<Box<dyn SecurityLayer>>>,
@@ -97,6 +102,9 @@ impl Common {
             local: RefCell::default(),
             remote: RefCell::default(),
             bindings: RefCell::default(),
+            binding_policy: BindingPolicy::default(),
+            gss_credentials: Cell::new(None),
+            parties: RefCell::default(),
             identity: RefCell::default(),
             mechanism: RefCell::default(),
             layer: RefCell::default(),
@@ -111,6 +119,7 @@ impl Common {
     fn begin(&self) {
         *self.identity.borrow_mut() = Identity::default();
         *self.mechanism.borrow_mut() = None;
+        *self.parties.borrow_mut() = gss::Parties::default();
         // What is dropped may be a plugin's: not while anything is borrowed.
         drop(self.layer.take());
         self.ssf.set(0);
@@ -139,9 +148,35 @@ impl Common {
         }
     }
 
+    /// Takes what the option says about channel bindings. A value that means nothing is taken as the strictest; it is given
+    /// back, for the log.
+    fn heed_binding_policy(&mut self, options: &dyn Options) -> Option<String> {
+        let value = options.get(None, "channel_binding")?;
+        let policy = BindingPolicy::parse(&value);
+        self.binding_policy = policy.unwrap_or(BindingPolicy::Require);
+        policy.is_none().then(|| {
+            format!(
+                "channel_binding is \"{}\", which is none of off, prefer, require: taken as require",
+                value.escape_debug()
+            )
+        })
+    }
+
     fn binding(&self, name: Option<&str>) -> Option<ChannelBinding> {
+        if self.binding_policy == BindingPolicy::Off {
+            return None;
+        }
         let bindings = self.bindings.borrow();
         bindings.iter().find(|binding| name.is_none_or(|name| binding.name == name)).cloned()
+    }
+
+    /// Whether an authentication that uses no channel binding must fail.
+    fn must_bind(&self) -> bool {
+        match self.binding_policy {
+            BindingPolicy::Off => false,
+            BindingPolicy::Prefer => self.bindings.borrow().iter().any(|binding| binding.critical),
+            BindingPolicy::Require => true,
+        }
     }
 
     fn clear_error(&self) {
@@ -333,6 +368,18 @@ macro_rules! common_methods {
             self.common.bindings.borrow_mut().clear();
         }
 
+        /// Gives the session credentials for the mechanisms over the GSS-API, in place of those that they would look for.
+        pub fn set_gss_credentials(&self, credentials: Option<gss::ForeignCred>) {
+            self.common.gss_credentials.set(credentials);
+        }
+
+        /// The names of the security context, and delegated credentials: once a mechanism over the GSS-API is done. They stay
+        /// until the next exchange begins.
+        #[must_use]
+        pub fn gss_parties(&self) -> std::cell::Ref<'_, gss::Parties> {
+            self.common.parties.borrow()
+        }
+
         /// The user to act as, once known. Known is not proved: only success is.
         #[must_use]
         pub fn user(&self) -> Option<Vec<u8>> {
@@ -472,6 +519,14 @@ macro_rules! common_world {
 
         fn identity(&self) -> Identity {
             self.common.identity.borrow().clone()
+        }
+
+        fn gss_credentials(&self) -> Option<gss::ForeignCred> {
+            self.common.gss_credentials.get()
+        }
+
+        fn keep_parties(&self, parties: gss::Parties) {
+            *self.common.parties.borrow_mut() = parties;
         }
 
         fn logs(&self, level: Level) -> bool {

@@ -264,7 +264,10 @@ impl ServerSession {
                 Err(error) if error.code() == Code::NoChange => {}
                 Err(error) => {
                     self.write_log(Level::Err, &format!("{}: failed to set secret for {name}: {error}", info.name));
-                    result = Err(error);
+                    // That a mechanism has no place for its secret says less than why there is none.
+                    if result.is_ok() || error.code() != Code::NoMech {
+                        result = Err(error);
+                    }
                 }
             }
         }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::address::Address;
 use super::{Common, Progress, common_methods, common_world};
-use crate::chanbind::ChannelBinding;
+use crate::chanbind::{BindingPolicy, ChannelBinding};
 use crate::config::{Layered, Options};
 use crate::ctx::{ServerCx, ServerWorld, World};
 use crate::error::{Code, Error, Result};
+use crate::gss;
 use crate::hooks::{Authorize, NoHooks, ServerHooks};
 use crate::identity::{Account, CanonCx, CanonFlags, CanonUser, Identity, Internal, Naming, check_length, qualify};
 use crate::log::Level;
@@ -116,8 +117,9 @@ impl ServerSession {
         let list = options.get(None, "mech_list");
         let auto = list.as_ref().is_some_and(|list| list.trim() == AUTO);
         let mechanisms = server.registry.select(list.as_deref().filter(|_| !auto));
-        let common = Common::new(params.service, params.flags, level, mechanisms);
-        ServerSession {
+        let mut common = Common::new(params.service, params.flags, level, mechanisms);
+        let misunderstood = common.heed_binding_policy(&options);
+        let session = ServerSession {
             app_name: RefCell::new(server.name.clone()),
             server,
             common,
@@ -130,7 +132,11 @@ impl ServerSession {
             binding_used: Cell::new(false),
             made: RefCell::default(),
             auto,
+        };
+        if let Some(line) = misunderstood {
+            session.write_log(Level::Err, &line);
         }
+        session
     }
 
     common_methods!();
@@ -234,11 +240,10 @@ impl ServerSession {
                 continue;
             }
             let info = mechanism.info();
-            let can_bind = info.server.is_some_and(|features| features.contains(Features::CHANNEL_BINDING));
             match &binding {
-                Some(binding) if can_bind => {
+                Some(_) if mechanism.has_plus() => {
                     names.push(format!("{}-PLUS", info.name));
-                    if !binding.critical {
+                    if !self.common.must_bind() {
                         names.push(info.name.to_string());
                     }
                 }
@@ -278,7 +283,7 @@ impl ServerSession {
     /// Whether the connection may offer a mechanism. Where a binding must be used, only mechanisms that can are.
     fn offer(&self, mechanism: &dyn Mechanism) -> Result<(), Refusal> {
         let can_bind = mechanism.info().server.is_some_and(|features| features.contains(Features::CHANNEL_BINDING));
-        if !can_bind && self.common.bindings.borrow().iter().any(|binding| binding.critical) {
+        if self.common.must_bind() && !(can_bind && self.common.binding(None).is_some()) {
             return Err(Refusal::NoChannelBinding);
         }
         self.admit(mechanism)
@@ -296,6 +301,9 @@ impl ServerSession {
         }
         mechanism.available(&Facts {
             side: Side::Server,
+            service: &self.common.service,
+            fqdn: &self.fqdn,
+            gss_credentials: self.common.gss_credentials.get(),
             has_external_id: self.common.external_id.borrow().is_some(),
             options: &self.options(),
             host: self.host(),
@@ -387,9 +395,12 @@ impl ServerSession {
             let refusal = if known { Refusal::NotListed("mech_list") } else { Refusal::Unknown };
             refusal.into_error(name)
         })?;
-        self.admit(&**mech).map_err(|refusal| refusal.into_error(name))?;
+        // What can only fail in the end is not begun: the client would send its password for nothing.
+        let strict = self.common.binding_policy == BindingPolicy::Require;
+        let admitted = if strict { self.offer(&**mech) } else { self.admit(&**mech) };
+        admitted.map_err(|refusal| refusal.into_error(name))?;
         let features = mech.info().server.unwrap_or_default();
-        if plus && (!features.contains(Features::CHANNEL_BINDING) || self.common.binding(None).is_none()) {
+        if plus && (!mech.has_plus() || self.common.binding(None).is_none()) {
             return Err(Refusal::NoChannelBinding.into_error(name));
         }
         Ok((mech.clone(), features))
@@ -441,8 +452,7 @@ impl ServerSession {
     }
 
     fn require_binding(&self) -> Result<()> {
-        let critical = self.common.bindings.borrow().iter().any(|binding| binding.critical);
-        if critical && !self.binding_used.get() {
+        if self.common.must_bind() && !self.binding_used.get() {
             return Err(Error::new(Code::BadBinding, "server requires channel binding but client provided none"));
         }
         Ok(())
@@ -524,6 +534,9 @@ impl World for ServerSession {
 
     fn binding(&self, name: Option<&str>) -> Option<ChannelBinding> {
         self.common.binding(name).or_else(|| {
+            if self.common.binding_policy == BindingPolicy::Off {
+                return None;
+            }
             let mechanism = self.mechanism()?;
             self.hooks.channel_binding(&mechanism.info().name, name?)
         })

@@ -115,7 +115,7 @@ impl AuxProp for Sasldb {
 
     fn lookup(&self, cx: &StoreCx<'_>, user: &[u8], flags: LookupFlags, props: &Props) -> Result<()> {
         let wanted = flags.wanted(props);
-        if wanted.is_empty() && flags.is_authzid() {
+        if wanted.is_empty() {
             return Ok(());
         }
         let (name, realm) = cx.account(user);
@@ -248,7 +248,11 @@ mod tests {
         let values = [Secret::from("value")];
         let set = |name| [Change { name, values: &values }];
         store.store(&cx, b"user", &set("*mail")).unwrap();
-        assert_eq!(store.lookup(&cx, b"user", LookupFlags::default(), &Props::new()).unwrap_err().code(), Code::NoUser);
+        let password = Props::new();
+        password.request(["*userPassword"]);
+        assert_eq!(store.lookup(&cx, b"user", LookupFlags::default(), &password).unwrap_err().code(), Code::NoUser);
+        // Where nothing is asked for nothing is missing: Kerberos, say, needs no entry.
+        assert!(store.lookup(&cx, b"nobody", LookupFlags::default(), &Props::new()).is_ok());
         store.store(&cx, b"user", &set("userPassword")).unwrap();
         store.store(&cx, b"user", &[Change { name: "*", values: &[] }]).unwrap();
         let props = Props::new();

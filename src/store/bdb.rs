@@ -1,7 +1,8 @@
-//! Reading Berkeley DB hash files, the format of Debian's `/etc/sasldb2`, without Berkeley DB.
+//! Berkeley DB hash files, the format of Debian's `/etc/sasldb2`, without Berkeley DB.
 //!
-//! Files of Berkeley DB 4.0 and later are read, in either byte order and with or without checksums. They are only ever
-//! opened for reading; no lock or other file is made.
+//! Files of Berkeley DB 2 and later (versions 4 to 10 of the format) are read, in either byte order and with or without
+//! checksums; for that they are only opened, and no lock or other file is made. Those of 3.2 to 5.3 (versions 7 to 9) are
+//! written: as a fresh file of the same version, byte order and page size (`change.rs`).
 //!
 //! # A file that is being written
 //! Stock `saslpasswd2` writes a file in place, page by page and without locks. An answer is therefore believed only
@@ -9,31 +10,30 @@
 //! rest; or else when two readings from scratch, some time apart, agree. If neither happens for a while,
 //! [`Code::TryAgain`] is returned.
 
+mod change;
 mod duplicates;
 mod hash;
+mod image;
+mod meta;
 mod page;
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use super::stamp::Stamp;
 use crate::error::{Code, Error, Result};
 use crate::secret::Secret;
+pub use change::MAX_ENTRIES;
 use hash::HashFile;
-pub(crate) use hash::MAGIC;
+pub(crate) use meta::MAGIC;
 use page::{Problem, Read};
 
-/// Two writes closer together than this may leave the same time stamp.
-const CLOCK_GRAIN: Duration = Duration::from_millis(20);
-/// The same for file systems that count whole seconds.
-const COARSE_GRAIN: Duration = Duration::from_millis(1100);
 /// How long to wait between two readings of a file that is being written.
 const PAUSE: Duration = Duration::from_millis(2);
-/// A file last written longer ago than this is not about to be completed by its writer: if it is damaged, it stays so.
-const STALLED_WRITER: Duration = Duration::from_secs(2);
 /// How long to try before giving up.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// Files of at most this many bytes are checked whole when they are first read and whenever they have changed.
@@ -44,16 +44,6 @@ const CHECKED_WHOLE: u64 = 1 << 20;
 pub struct BdbFile {
     path: PathBuf,
     cache: Mutex<Cache>,
-}
-
-/// What tells one state of a file from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    length: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
 }
 
 /// The file with its metadata as they were when it had this stamp.
@@ -83,39 +73,6 @@ impl View {
                 .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == (self.stamp.device, self.stamp.inode)),
             Err(_) => true,
         }
-    }
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Stamp {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            length: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-
-    /// How long ago a time stamp of the file was; None if its clock is ahead of ours.
-    fn age((seconds, nanoseconds): (i64, i64)) -> Option<Duration> {
-        let at = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanoseconds).ok()?);
-        SystemTime::now().duration_since(UNIX_EPOCH).ok()?.checked_sub(at)
-    }
-
-    fn grain(&self) -> Duration {
-        if self.modified.1 == 0 && self.changed.1 == 0 { COARSE_GRAIN } else { CLOCK_GRAIN }
-    }
-
-    /// Whether a write from now on is sure to change the stamp.
-    fn settled(&self, since: Instant) -> bool {
-        let touched = self.modified.max(self.changed);
-        since.elapsed() >= self.grain() || Stamp::age(touched).is_some_and(|age| age >= self.grain())
-    }
-
-    /// Whether the last write was so long ago that it is not still going on.
-    fn old(&self) -> bool {
-        Stamp::age(self.modified).is_some_and(|age| age >= STALLED_WRITER)
     }
 }
 
@@ -173,7 +130,7 @@ impl BdbFile {
         self.read(|(), ()| true, HashFile::verify)
     }
 
-    /// The version of the format: 8, 9 or 10.
+    /// The version of the format: 4 to 10.
     ///
     /// # Errors
     /// As [`BdbFile::get_many`].
@@ -276,5 +233,7 @@ fn read_view<T>(view: &View, read: impl Fn(&HashFile) -> Read<T>) -> Read<T> {
     read(file)
 }
 
+#[cfg(test)]
+mod corruption;
 #[cfg(test)]
 mod tests;

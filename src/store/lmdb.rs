@@ -3,15 +3,21 @@
 //!
 //! New files get mode 0600 whatever the umask. Each write is one transaction, synced to disk before it is reported
 //! done; writers in any number of threads and processes take turns, and one that is killed leaves the last complete
-//! state behind. The map grows when it is full. A file that others may not write can be read all the same: if the lock
-//! file is out of reach, reading goes on without it, and is repeated whenever a write came in between.
+//! state behind. The map grows when it is full.
 //!
-//! Without the `lmdb` feature an [`LmdbFile`] does nothing but say that it cannot be used.
+//! Reading does not go through LMDB (`reader.rs`), which takes for granted that a file is sound and otherwise ends the
+//! process; and before LMDB writes to a file, that is checked. Only where others write all the time LMDB reads as well: then a
+//! file that others may not write can be read all the same, without the lock file if that is out of reach.
+//!
+//! Without the `lmdb` feature an [`LmdbFile`] is read, and not written.
 
 #[cfg(feature = "lmdb")]
 mod env;
 #[cfg(feature = "lmdb")]
 mod file;
+mod page;
+mod reader;
+mod snapshot;
 #[cfg(not(feature = "lmdb"))]
 mod without;
 

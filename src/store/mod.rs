@@ -11,10 +11,13 @@ use crate::secret::Secret;
 
 pub mod auxprop_sasldb;
 pub mod bdb;
+pub mod gdbm;
 pub mod lmdb;
 pub mod memory;
+mod replace;
 pub mod sasldb;
 pub mod sql;
+mod stamp;
 
 /// What a store is told about the session that asks.
 pub struct StoreCx<'a> {

@@ -1,9 +1,9 @@
 //! The password database (`sasldb`): secrets by user, realm and property, in one file.
 //!
 //! The key of an entry is user, NUL, realm, NUL, property, without a NUL at the end; the value is the bytes of the
-//! property. What the file is decides its own magic number, each time it turns out to be another file: LMDB is read
-//! and written, Berkeley DB hash files (those of Debian) are read, and everything else is refused with its name. No
-//! file, or an empty one, is a database without entries, which the first write creates as LMDB.
+//! property. What the file is decides its own magic number, each time it turns out to be another file: LMDB and Berkeley
+//! DB hash files (those of Debian) are read and written, GDBM files (those of Fedora) are read, and everything else is
+//! refused with its name. No file, or an empty one, is a database without entries, which the first write creates as LMDB.
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Read as _};
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::bdb::{self, BdbFile};
+use super::gdbm::{self, GdbmFile};
 use super::lmdb::{self, LmdbFile, LmdbOptions};
 use crate::error::{Code, Error, Result};
 use crate::secret::Secret;
@@ -40,6 +41,8 @@ pub enum Format {
     Lmdb,
     /// A Berkeley DB hash file.
     BerkeleyHash,
+    /// A GDBM file.
+    Gdbm,
 }
 
 /// An entry: whose it is and what it holds. Names are whatever bytes the database has.
@@ -78,6 +81,7 @@ pub struct SasldbFile {
 #[derive(Debug, Clone)]
 enum Backend {
     Bdb(Arc<BdbFile>),
+    Gdbm(Arc<GdbmFile>),
     Lmdb(Arc<LmdbFile>),
 }
 
@@ -116,7 +120,7 @@ impl SasldbFile {
     /// # Errors
     /// [`Code::BadParam`] if a name contains NUL; [`Code::Fail`] with the path and the cause if the database cannot be
     /// read; [`Code::BufOver`] if the value is longer than [`MAX_VALUE`]; [`Code::TryAgain`] if another program keeps
-    /// writing to a Berkeley DB file.
+    /// writing to it.
     pub fn get(
         &self,
         user: impl AsRef<[u8]>,
@@ -142,6 +146,7 @@ impl SasldbFile {
             .collect::<Result<Vec<_>>>()?;
         let found = self.read(|backend| match backend {
             Backend::Bdb(file) => file.get_many(&keys, MAX_VALUE as u32).map(Some),
+            Backend::Gdbm(file) => file.get_many(&keys, MAX_VALUE as u32).map(Some),
             Backend::Lmdb(file) => file.get_many(&keys, MAX_VALUE),
         })?;
         Ok(found.unwrap_or_else(|| keys.iter().map(|_| None).collect()))
@@ -177,6 +182,7 @@ impl SasldbFile {
     pub fn users(&self) -> Result<Vec<Entry>> {
         let keys = self.read(|backend| match backend {
             Backend::Bdb(file) => file.keys().map(Some),
+            Backend::Gdbm(file) => file.keys().map(Some),
             Backend::Lmdb(file) => file.keys(),
         })?;
         Ok(keys.unwrap_or_default().iter().filter_map(|key| entry(key)).collect())
@@ -187,7 +193,8 @@ impl SasldbFile {
     /// # Errors
     /// [`Code::BadParam`] if a name contains NUL or the names are too long together; [`Code::BufOver`] if the value is
     /// longer than [`MAX_VALUE`]; [`Code::Fail`] with the path and the cause if the database cannot be written, which
-    /// is always so for Berkeley DB. Then nothing has changed.
+    /// is always so for GDBM and for Berkeley DB files with more than [`bdb::MAX_ENTRIES`] entries; [`Code::TryAgain`] if
+    /// another program keeps writing to a Berkeley DB file. Then nothing has changed.
     pub fn put(
         &self,
         user: impl AsRef<[u8]>,
@@ -206,7 +213,8 @@ impl SasldbFile {
     pub fn delete(&self, user: impl AsRef<[u8]>, realm: impl AsRef<[u8]>, property: impl AsRef<[u8]>) -> Result<bool> {
         let key = key(user.as_ref(), realm.as_ref(), property.as_ref())?;
         match self.writable()? {
-            Backend::Bdb(_) => Err(self.read_only()),
+            Backend::Bdb(file) => file.apply(&[(key, None)]),
+            Backend::Gdbm(file) => Err(file.read_only()),
             Backend::Lmdb(file) => file.delete(&key),
         }
     }
@@ -221,7 +229,8 @@ impl SasldbFile {
             .map(|edit| Ok((self.checked_key(edit)?, edit.value)))
             .collect::<Result<Vec<(Vec<u8>, Option<&[u8]>)>>>()?;
         match self.writable()? {
-            Backend::Bdb(_) => Err(self.read_only()),
+            Backend::Bdb(file) => file.apply(&edits).map(|_| ()),
+            Backend::Gdbm(file) => Err(file.read_only()),
             Backend::Lmdb(file) => file.apply(&edits),
         }
     }
@@ -271,9 +280,10 @@ impl SasldbFile {
     /// # Errors
     /// [`Code::Fail`] with what to do instead, where it is not; as [`SasldbFile::open`], where it cannot be looked at.
     pub fn check_writable(&self) -> Result<()> {
-        match self.format()? {
-            Format::BerkeleyHash => Err(self.read_only()),
-            Format::Lmdb | Format::Missing => Ok(()),
+        match self.writable()? {
+            Backend::Bdb(file) => file.check_writable(),
+            Backend::Gdbm(file) => Err(file.read_only()),
+            Backend::Lmdb(_) => Ok(()),
         }
     }
 
@@ -297,6 +307,7 @@ impl SasldbFile {
             Format::Missing => Ok(None),
             Format::Lmdb => Ok(Some(self.lmdb())),
             Format::BerkeleyHash => Ok(Some(Backend::Bdb(Arc::new(BdbFile::new(&self.path))))),
+            Format::Gdbm => Ok(Some(Backend::Gdbm(Arc::new(GdbmFile::new(&self.path))))),
         }
     }
 
@@ -310,14 +321,6 @@ impl SasldbFile {
 
     fn keep(&self, backend: &Backend) {
         *self.backend.lock().unwrap_or_else(PoisonError::into_inner) = Some(backend.clone());
-    }
-
-    fn read_only(&self) -> Error {
-        Error::fail(format!(
-            "{}: this is a Berkeley DB file, which is read but not written; move it away and set the passwords \
-             again (that makes a new database), or change it with the saslpasswd2 of Cyrus SASL",
-            self.path.display()
-        ))
     }
 }
 
@@ -370,6 +373,8 @@ fn detect(path: &Path) -> Result<Format> {
         return Ok(Format::BerkeleyHash);
     } else if number(16) == lmdb::MAGIC {
         return Ok(Format::Lmdb);
+    } else if gdbm::is_magic(number(0)) {
+        return Ok(Format::Gdbm);
     } else if either(16, lmdb::MAGIC) {
         "an LMDB file of a machine with the other byte order"
     } else if let Some((_, _, name)) = FOREIGN.iter().find(|(at, magic, _)| either(*at, *magic)) {
@@ -378,7 +383,7 @@ fn detect(path: &Path) -> Result<Format> {
         "no password database of a known format"
     };
     Err(Error::fail(format!(
-        "{}: this is {what}; only LMDB and Berkeley DB hash files can be used (move it away and set the passwords again)",
+        "{}: this is {what}; only LMDB, Berkeley DB hash and GDBM files can be used (move it away and set the passwords again)",
         path.display()
     )))
 }
@@ -389,11 +394,10 @@ const FOREIGN: &[(usize, u32, &str)] = &[
     (12, 0x0004_2253, "a Berkeley DB queue file"),
     (12, 0x0007_4582, "a Berkeley DB heap file"),
     (0, 0x0005_3162, "a Berkeley DB 1.85 btree file"),
-    (0, 0x0006_1561, "a Berkeley DB 1.85 hash file"),
-    (0, 0x1357_9ace, "a GDBM file"),
-    (0, 0x1357_9acd, "a GDBM file"),
-    (0, 0x1357_9acf, "a GDBM file"),
-    (0, 0x1357_9ad0, "a GDBM file"),
-    (0, 0x1357_9ad1, "a GDBM file"),
+    (
+        0,
+        0x0006_1561,
+        "a Berkeley DB 1.85 hash file (db_dump185 of the system that made it, and db5.3_load here, make a newer one of it)",
+    ),
     (0, u32::from_ne_bytes(*b"SQLi"), "an SQLite file"),
 ];

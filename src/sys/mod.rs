@@ -8,6 +8,8 @@ pub mod crypt;
 pub(crate) mod db;
 mod dl;
 pub mod env;
+pub(crate) mod file;
+pub mod gss;
 pub mod host;
 pub mod mysql;
 pub mod net;

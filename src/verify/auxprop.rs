@@ -5,19 +5,21 @@ use subtle::Choice;
 use super::stored::{is_password, pretend};
 use super::{Attempt, PasswordVerifier};
 use crate::crypto::StoredPassword::{self, Scram};
-use crate::crypto::salted_md5_matches;
+use crate::crypto::{HmacMd5State, salted_md5_matches};
 use crate::error::{Code, Error, Result};
 use crate::log::Level;
 use crate::secret::Secret;
 
 const PASSWORD: &str = "*userPassword";
 const VERIFIERS: &str = "*authPassword";
+/// The state of HMAC-MD5 with the password, which CRAM-MD5 needs.
+const HMAC_STATE: &str = "*cmusaslsecretCRAM-MD5";
 /// What programs of old kept for PLAIN ([`salted_md5_matches`]).
 const OLD_SECRET: &str = "*cmusaslsecretPLAIN";
 const NO_SECRET: &str = "no secret in database";
 
-/// Compares with the property `userPassword`, in any of the forms that [`crate::crypto::StoredPassword`] knows; else with a verifier
-/// in `authPassword`; else with the secret that programs of old stored for PLAIN.
+/// Compares with the property `userPassword`, in any of the forms that [`crate::crypto::StoredPassword`] knows; else with what CRAM-MD5
+/// has; else with a verifier in `authPassword`; else with the secret that programs of old stored for PLAIN.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Auxprop;
 
@@ -29,7 +31,8 @@ impl PasswordVerifier for Auxprop {
     fn verify(&self, attempt: &Attempt<'_>, password: &Secret) -> Result<()> {
         let verifiers = attempt.directory.stores_verifiers();
         // Where most users have a password, it is asked for alone: a question more may cost a query.
-        let names = if verifiers { &[PASSWORD, OLD_SECRET, VERIFIERS][..] } else { &[PASSWORD, OLD_SECRET] };
+        let names =
+            if verifiers { &[PASSWORD, OLD_SECRET, VERIFIERS, HMAC_STATE][..] } else { &[PASSWORD, OLD_SECRET] };
         let mut right = attempt.directory.lookup(attempt.user, names).and_then(|()| compare(attempt, password));
         if !verifiers && matches!(&right, Err(error) if error.detail() == NO_SECRET) {
             right = attempt.directory.lookup(attempt.user, &[VERIFIERS]).and_then(|()| compare(attempt, password));
@@ -68,11 +71,18 @@ fn compare(attempt: &Attempt<'_>, password: &Secret) -> Result<Choice> {
         });
     }
     // One is enough: they are of the same password.
+    // Where what CRAM-MD5 needs is stored anyway, a right password is recognised by it: that takes no time. A wrong one takes
+    // as long as a verifier does.
+    let state = props.first(HMAC_STATE);
+    if state.as_ref().is_some_and(|state| state.matches(&HmacMd5State::new(password.expose()).to_bytes()[..]).into()) {
+        return Ok(Choice::from(u8::from(!password.expose().is_empty())));
+    }
     let verifiers = props.all(VERIFIERS);
     let verifier = verifiers.iter().find(|stored| matches!(StoredPassword::parse(stored.expose()), Scram(..)));
     match (verifier, props.first(OLD_SECRET)) {
         (Some(stored), _) => is_password(stored, password),
         (None, Some(stored)) => Ok(salted_md5_matches(stored.expose(), password.expose())),
+        (None, None) if state.is_some() => Ok(Choice::from(0)),
         (None, None) => Err(Error::new(Code::NoUser, NO_SECRET)),
     }
 }

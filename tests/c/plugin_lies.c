@@ -514,6 +514,41 @@ static void others(int early)
     set_option("auxprop_plugin", "mem");
 }
 
+/* ---- names that are taken ------------------------------------------------------------------------------------------- */
+
+static int own_init(const sasl_utils_t *utils, int max, int *version, sasl_server_plug_t **list, int *count)
+{
+    static sasl_server_plug_t plug = {.mech_name = "Plain", .security_flags = SASL_SEC_NOPLAINTEXT, .mech_step = server_step};
+    (void)utils, (void)max;
+    *version = 4;
+    *list = &plug;
+    *count = 1;
+    return SASL_OK;
+}
+static void whose(server_sasl_mechanism_t *mech, sasl_info_callback_stage_t stage, void *rock)
+{
+    if (stage == SASL_INFO_LIST_MECH) sprintf((char *)rock + strlen(rock), "%s ", mech->plugname);
+}
+static const char *plain_is_of(void)
+{
+    static char names[100];
+    names[0] = 0;
+    CHECK(sasl_server_plugin_info("PLAIN", whose, names) == SASL_OK);
+    return names;
+}
+/* What is built in stays, however strong the other says that it is, unless the administrator prefers plugins. */
+static void taken(void)
+{
+    CHECK(sasl_server_add_plugin("mine", own_init) == SASL_OK);
+    CHECK(strcmp(plain_is_of(), "plain ") == 0);
+    set_option("prefer_plugins", "CRAM-MD5 PLAIN");
+    CHECK(sasl_server_add_plugin("mine", own_init) == SASL_OK);
+    CHECK(strcmp(plain_is_of(), "mine ") == 0);
+    CHECK(sasl_server_add_plugin("other", own_init) == SASL_OK);
+    CHECK(strcmp(plain_is_of(), "mine ") == 0);
+    set_option("prefer_plugins", NULL);
+}
+
 int main(void)
 {
     sasl_conn_t *conn, *client;
@@ -545,6 +580,7 @@ int main(void)
         layers(1);
         clients();
         others(round == 0);
+        taken();
         /* Connections that are disposed of too late: what they use stays as long as they do. */
         lie = LAYER_GIVES_NULL;
         conn = new_server(1000);

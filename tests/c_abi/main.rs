@@ -8,6 +8,8 @@
 mod align;
 mod deviations;
 mod library;
+#[path = "../rig/mod.rs"]
+mod rig;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use deviations::Deviation;
+use rig::kdc::Kdc;
 
 const STOCK_PLUGINS: &str = "/usr/lib/x86_64-linux-gnu/sasl2";
 
@@ -40,19 +43,34 @@ fn compile(program: &str, directory: &Path) -> PathBuf {
         .arg(&binary)
         .arg(sources().join(format!("{program}.c")))
         .args(["-lsasl2", "-lpthread"])
+        .args(about_kerberos(program).then_some("-l:libgssapi_krb5.so.2"))
         .output()
         .expect("gcc runs (Debian packages: gcc, libsasl2-dev)");
     assert!(output.status.success(), "{program}.c: {}", String::from_utf8_lossy(&output.stderr));
     binary
 }
 
+/// Programs that run in a Kerberos realm. The others run as on a machine without Kerberos.
+fn about_kerberos(program: &str) -> bool {
+    program.starts_with("abi_gss")
+}
+
 /// Runs the program on the library in `library`, or on the stock one. Ours has its mechanisms built in; the stock one
-/// gets the plugins that do the same. `side` names the working directory and the file that keeps the output.
-fn run(program: &Path, directory: &Path, side: &str, library: Option<&Path>) -> String {
+/// gets the plugins that do the same. `side` names the working directory and the file that keeps the output, `realm` is the
+/// environment of a Kerberos realm.
+fn run(
+    program: &Path,
+    directory: &Path,
+    side: &str,
+    library: Option<&Path>,
+    realm: Option<&[(String, String)]>,
+) -> String {
     let plugins = directory.join(if library.is_some() { "none" } else { "plugins" });
     fs::create_dir_all(&plugins).expect("the directory of plugins can be made");
     if library.is_none() {
-        for name in ["anonymous", "crammd5", "digestmd5", "login", "plain", "scram", "sasldb"] {
+        let usual = ["anonymous", "crammd5", "digestmd5", "login", "plain", "scram", "sasldb"];
+        let kerberos = ["gssapiv2", "gs2"];
+        for name in usual.iter().chain(kerberos.iter().filter(|_| realm.is_some())) {
             let file = format!("lib{name}.so");
             let link = plugins.join(&file);
             if !link.exists() {
@@ -68,6 +86,15 @@ fn run(program: &Path, directory: &Path, side: &str, library: Option<&Path>) -> 
     command.env("SASL_CONF_PATH", directory.join("conf"));
     if let Some(library) = library {
         command.env("LD_LIBRARY_PATH", library);
+    }
+    if let Some(realm) = realm {
+        command.envs(realm.iter().map(|(name, value)| (name, value)));
+    } else if let Some(library) = library {
+        // The loader looks here first, and finds no library in it.
+        let without = directory.join("without-kerberos");
+        fs::create_dir_all(&without).expect("a directory can be made");
+        fs::write(without.join("libgssapi_krb5.so.2"), "").expect("an empty file can be made");
+        command.env("LD_LIBRARY_PATH", format!("{}:{}", without.display(), library.display()));
     }
     let output = command.output().expect("timeout runs (Debian package: coreutils)");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -88,9 +115,11 @@ fn check(program: &str) {
     let binary = compile(program, &directory);
     let table = deviations::read(&sources().join("deviations.txt"));
     let mine: Vec<&Deviation> = table.iter().filter(|d| d.programs.iter().any(|p| p == program)).collect();
-    let stock = run(&binary, &directory, "stock", None);
+    let realm = about_kerberos(program).then(Kdc::for_programs);
+    let realm = realm.as_ref().map(|(_, environment)| &environment[..]);
+    let stock = run(&binary, &directory, "stock", None, realm);
     let library = library::ours();
-    let ours = run(&binary, &directory, "ours", library);
+    let ours = run(&binary, &directory, "ours", library, realm);
     let (stock, ours): (Vec<&str>, Vec<&str>) = (stock.lines().collect(), ours.lines().collect());
     let result = align::compare(&stock, &ours, &mine);
     assert!(
@@ -127,6 +156,8 @@ programs! {
     abi_config
     abi_digest
     abi_errors
+    abi_gss
+    abi_gss_raw
     abi_info
     abi_layer
     abi_life

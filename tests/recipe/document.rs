@@ -5,7 +5,7 @@
 //! | `sh` | commands, typed one after the other |
 //! | `text expected` | what the commands of the block before print |
 //! | `console` | a dialogue at the terminal: `# command`, what it prints, and `> what is typed` |
-//! | `LANGUAGE /path` | a file with this text |
+//! | `LANGUAGE /path` | a file with this text; the line above tells the reader its name: "File `/path`:" |
 //!
 //! A heading may say for which ways it is, "(way A)" or "(ways B and C)"; so are the headings below it then.
 
@@ -43,6 +43,7 @@ pub fn parse(document: &str) -> Result<Vec<Block>, String> {
     let mut blocks: Vec<Block> = Vec::new();
     // The heading of each level in force, and its ways.
     let mut headings: Vec<(usize, String, String)> = Vec::new();
+    let mut above = "";
     let mut lines = document.lines().enumerate();
     while let Some((number, line)) = lines.next() {
         let number = number + 1;
@@ -50,7 +51,10 @@ pub fn parse(document: &str) -> Result<Vec<Block>, String> {
             headings.retain(|(above, _, _)| *above < level);
             headings.push((level, title.to_owned(), ways(title).map_err(|e| format!("line {number}: {e}"))?));
         }
-        let Some(fence) = line.strip_prefix("```") else { continue };
+        let Some(fence) = line.strip_prefix("```") else {
+            above = if line.is_empty() { above } else { line };
+            continue;
+        };
         let mut text = String::new();
         loop {
             match lines.next() {
@@ -69,7 +73,12 @@ pub fn parse(document: &str) -> Result<Vec<Block>, String> {
         let kind = match fence.split_once(' ') {
             None if fence == "sh" => Kind::Shell { commands: text, expected: None },
             None if fence == "console" => Kind::Console(dialogues(&text).map_err(|e| format!("line {number}: {e}"))?),
-            Some((_, path)) if path.starts_with('/') => Kind::File { path: path.to_owned(), text },
+            Some((_, path)) if path.starts_with('/') => {
+                if above != format!("File `{path}`:") {
+                    return Err(format!("line {number}: the name of the file is not above it"));
+                }
+                Kind::File { path: path.to_owned(), text }
+            }
             _ => return Err(format!("line {number}: a block of an unknown kind: {fence:?}")),
         };
         let heading = headings.last().map(|(_, title, _)| title.clone()).unwrap_or_default();
@@ -113,8 +122,8 @@ fn dialogues(text: &str) -> Result<Vec<Dialogue>, String> {
 
 #[test]
 fn blocks_of_every_kind() {
-    let text = "# T\n```sh\na\nb\n```\nand\n```text expected\nx\n```\n## One (way A)\n### Deep\n```conf /etc/f\n\
-                k: v\n```\n## Two (ways B, C)\n```console\n# telnet\n220 hi\n> EHLO me\n> \n250 ok\n# true\n```\n";
+    let text = "# T\n```sh\na\nb\n```\nand\n```text expected\nx\n```\n## One (way A)\n### Deep\nFile `/etc/f`:\n\n\
+                ```conf /etc/f\nk: v\n```\n## Two (ways B, C)\n```console\n# telnet\n220 hi\n> EHLO me\n> \n250 ok\n# true\n```\n";
     let blocks = parse(text).expect("blocks");
     let dialogue = Dialogue {
         command: "telnet".into(),
@@ -123,8 +132,8 @@ fn blocks_of_every_kind() {
     };
     let expected = [
         (2, "T", "", Kind::Shell { commands: "a\nb\n".into(), expected: Some("x\n".into()) }),
-        (12, "Deep", "A", Kind::File { path: "/etc/f".into(), text: "k: v\n".into() }),
-        (16, "Two (ways B, C)", "BC", {
+        (14, "Deep", "A", Kind::File { path: "/etc/f".into(), text: "k: v\n".into() }),
+        (18, "Two (ways B, C)", "BC", {
             Kind::Console(vec![dialogue, Dialogue { command: "true".into(), ..Dialogue::default() }])
         }),
     ];
@@ -141,6 +150,7 @@ fn nothing_is_skipped() {
         ("```conf etc/x\n```\n", "line 1: a block of an unknown kind: \"conf etc/x\""),
         ("```text expected\nx\n```\n", "line 1: no commands before what is expected"),
         ("```console\nx\n```\n", "line 1: a console begins with a command: # ..."),
+        ("/etc/x:\n```conf /etc/x\n```\n", "line 2: the name of the file is not above it"),
         ("# X (way D)\n", "line 1: no way D"),
         ("```sh\nx\n", "line 1: a block without an end"),
     ] {

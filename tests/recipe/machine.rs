@@ -22,13 +22,10 @@ use crate::rig::terminal::reads_a_terminal;
 /// How long a block may take: Sendmail is built in one of them.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// Where the reader has the repository.
-const REPOSITORY: &str = "/root/oxisasl";
-
 /// Puts the machine together and becomes the shell in it.
 const SETUP: &str = r#"
     set -e
-    debian=$1 root=$2 repository=$3 target=$4 toolchain=$5 cargo=$6 inside=$7
+    debian=$1 root=$2 repository=$3 target=$4 toolchain=$5 cargo=$6
     mount -t tmpfs -o mode=755 recipe "$root"
     cp -a "$debian/." "$root"
     mount -t proc proc "$root/proc"
@@ -41,9 +38,13 @@ const SETUP: &str = r#"
     mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 devpts "$root/dev/pts"
     ln -s pts/ptmx "$root/dev/ptmx"
     ln -s /proc/self/fd "$root/dev/fd"
-    mkdir "$root$inside"
-    mount --bind -o ro "$repository" "$root$inside"
-    mount --bind "$target" "$root$inside/target"
+    # At its own path: elsewhere cargo would build it anew.
+    mkdir -p "$root$repository"
+    mount --bind -o ro "$repository" "$root$repository"
+    mount --bind "$target" "$root$repository/target"
+    # Where make puts the libraries before it installs them: several machines may do so at the same time.
+    mkdir -p "$target/lib"
+    mount -t tmpfs stage "$root$repository/target/lib"
     for tree in "$toolchain" "$cargo"; do
         mkdir -p "$root$tree"; mount --bind -o ro "$tree" "$root$tree"
     done
@@ -86,14 +87,15 @@ impl Machine {
         assert!(debian.with_extension("ready").exists(), "no Debian there: run scripts/packages.sh check");
         let mountpoint = TempDir::new("recipe");
         let toolchain = Path::new(env!("CARGO")).ancestors().nth(2).expect("the toolchain");
+        assert_ne!(toolchain, Path::new("/usr"), "Rust as a package of Debian cannot be shown to the machine");
         let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
         let cargo_home =
             cargo_home.unwrap_or_else(|| Path::new(&std::env::var_os("HOME").expect("HOME")).join(".cargo"));
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "unshare", "--mount", "--uts", "--net", "--ipc", "--pid", "--fork"]);
         command.args(["--kill-child=SIGKILL", "sh", "-c", SETUP, "setup"]);
-        command.arg(debian).arg(mountpoint.path()).arg(repository("")).arg(target_dir());
-        command.arg(toolchain).arg(cargo_home).arg(REPOSITORY);
+        command.arg(debian).arg(mountpoint.path()).arg(env!("CARGO_MANIFEST_DIR")).arg(target_dir());
+        command.arg(toolchain).arg(cargo_home);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("unshare");
         let stdin = child.stdin.take().expect("stdin");
@@ -101,7 +103,7 @@ impl Machine {
         let mut machine =
             Machine { child, stdin, output, unread: String::new(), root: PathBuf::new(), _mountpoint: mountpoint };
         machine.type_line("trap 'echo \"line $LINENO: $BASH_COMMAND\" >>/run/recipe/failed' ERR");
-        machine.type_line(&format!("cd {REPOSITORY}; printf '%s 0\\n' '{DONE}'"));
+        machine.type_line(&format!("cd '{}'; printf '%s 0\\n' '{DONE}'", env!("CARGO_MANIFEST_DIR")));
         machine.wait_done(PATIENCE);
         // The shell is the one process below unshare.
         let shell = *family(machine.child.id()).get(1).expect("the shell");

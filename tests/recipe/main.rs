@@ -42,8 +42,9 @@ fn follow(way: char) {
     let mut failed = Vec::new();
     for block in document().iter().filter(|b| b.ways.is_empty() || b.ways.contains(way)) {
         let place = format!("way {way}, docs/sendmail.md:{} ({})", block.line, block.heading);
+        let start = Instant::now();
         match follow_block(&mut machine, &block.kind) {
-            Ok(seen) if show => println!("==== {place}\n{seen}"),
+            Ok(seen) if show => println!("==== {place}, {:.1?}\n{seen}", start.elapsed()),
             Ok(_) => {}
             Err(seen) => {
                 println!("==== {place}: NOT AS SHOWN\n{seen}\n---- mail.log\n{}", machine.log());
@@ -103,6 +104,35 @@ fn way_b_works() {
 #[test]
 fn way_c_works() {
     follow('C');
+}
+
+/// Every option of a `Sendmail.conf` in the document, and every word after `pwcheck_method`, is one that the library has.
+#[test]
+fn its_options_exist() {
+    let mut sources = String::new();
+    let mut folders = vec![repository("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("src") {
+            let path = entry.expect("src").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                sources += &fs::read_to_string(&path).expect("a source");
+            }
+        }
+    }
+    let mut options = 0;
+    for block in document() {
+        let Kind::File { path, text } = block.kind else { continue };
+        for line in text.lines().filter(|_| path.ends_with("/Sendmail.conf")) {
+            let (option, value) = line.split_once(": ").unwrap_or_else(|| panic!("no option: {line}"));
+            assert!(sources.contains(&format!("\"{option}\"")), "docs/sendmail.md:{}: {option}", block.line);
+            let known = option != "pwcheck_method" || sources.contains(&format!("\"{value}\""));
+            assert!(known, "docs/sendmail.md:{}: {value}", block.line);
+            options += 1;
+        }
+    }
+    assert!(options > 6, "only {options} options found");
 }
 
 /// What the document names of this repository is there, and the README leads to it.

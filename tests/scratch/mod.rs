@@ -123,3 +123,77 @@ pub fn take_descriptors_of(file: &Path, other: &Path) -> Vec<i32> {
     }
     taken
 }
+
+/// This test program again, as another process that does one of the things in `child_process`.
+pub fn child(action: &str, db: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child_process", "--nocapture", "--test-threads=1"]);
+    command.env("OXISASL_ACTION", action).env("OXISASL_DB", db);
+    command
+}
+
+/// As [`child`], through a shell that first sets the process up.
+pub fn child_after(setup: &str, action: &str, db: &Path) -> Command {
+    let inner = child(action, db);
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("{setup}; exec \"$0\" \"$@\"")).arg(inner.get_program()).args(inner.get_args());
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command
+}
+
+/// Runs a child in its own mount namespace with a small tmpfs at `disk`.
+pub fn on_small_disk(scratch: &Scratch, setup: &str, action: &str) -> String {
+    let disk = scratch.path("disk");
+    fs::create_dir(&disk).unwrap();
+    let setup = format!("set -e; mount -t tmpfs -o size=400k none {0}; cd {0}; {setup}", disk.display());
+    let inner = child_after(&setup, action, &disk.join("db"));
+    let mut command = Command::new("unshare");
+    command.arg("-m").arg(inner.get_program()).args(inner.get_args());
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    String::from_utf8(run(&mut command, b"").stdout).unwrap()
+}
+
+/// Makes this process one that the file modes of the tests hold off. Anyone but root already is.
+pub fn become_nobody() {
+    // SAFETY: these calls take numbers only, but for an empty list of groups.
+    unsafe {
+        if libc::geteuid() == 0 {
+            assert_eq!(libc::setgroups(0, std::ptr::null()), 0);
+            assert_eq!(libc::setgid(65534), 0);
+            assert_eq!(libc::setuid(65534), 0);
+        }
+    }
+}
+
+pub fn saslpasswd2(db: &Path, realm: &str, user: &str, password: Option<&str>) {
+    let mut command = Command::new("saslpasswd2");
+    command.arg("-f").arg(db).args(["-u", realm]);
+    match password {
+        Some(_) => command.args(["-p", "-c"]),
+        None => command.arg("-d"),
+    };
+    run(command.arg(user), password.unwrap_or_default().as_bytes());
+}
+
+pub fn db_dump(db: &Path) -> Pairs {
+    parse_dump(&run(Command::new("db5.3_dump").arg(db), b"").stdout)
+}
+
+pub fn db_load(db: &Path, settings: &[&str], pairs: &[(Vec<u8>, Vec<u8>)]) {
+    let mut dump = String::from("VERSION=3\nformat=bytevalue\ntype=hash\nHEADER=END\n");
+    for (key, value) in pairs {
+        dump += &format!(" {}\n {}\n", hex(key), hex(value));
+    }
+    dump += "DATA=END\n";
+    let mut command = Command::new("db5.3_load");
+    for setting in settings {
+        command.args(["-c", setting]);
+    }
+    run(command.arg(db), dump.as_bytes());
+}
+
+pub fn users(count: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
+    (0..count)
+        .map(|n| (format!("user{n}\0example.com\0userPassword").into_bytes(), format!("secret of {n}").into_bytes()))
+        .collect()
+}

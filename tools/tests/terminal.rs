@@ -152,9 +152,10 @@ fn signals_end_it_and_leave_the_terminal_as_it_was() {
     let signals = [(Signal::INT, "\x03"), (Signal::QUIT, "\x1c"), (Signal::TERM, ""), (Signal::HUP, "")];
     for (signal, key) in signals {
         for answered in [false, true] {
-            // Where a core would be written.
+            // Where a core would be written, and with all signals heeded, whatever the tests themselves are started with.
             let mut shell = Command::new("sh");
-            shell.args(["-c", "cd \"$1\" && ulimit -c unlimited && exec \"$0\" -f \"$1/sasldb\" jephe", SASLPASSWD]);
+            let run = "cd \"$1\" && ulimit -c unlimited && exec env --default-signal \"$0\" -f \"$1/sasldb\" jephe";
+            shell.args(["-c", run, SASLPASSWD]);
             let mut pty = Pty::run(shell.arg(place.dir.path()));
             if answered {
                 pty.answer(FIRST, "secret");

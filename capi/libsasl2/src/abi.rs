@@ -10,6 +10,7 @@ use crate::propctx::PropCtx;
 
 pub const OK: c_int = 0;
 pub const CONTINUE: c_int = 1;
+pub const NOUSER: c_int = -20;
 
 /// Ids of callbacks.
 pub mod cb {

@@ -71,10 +71,13 @@ unsafe fn request(conn: &Conn, names: *const *const c_char) -> Result<()> {
 }
 
 fn store(conn: &Conn, ctx: &PropCtx, user: &[u8]) -> Result<()> {
-    // Copied, since a store may look at the context it is given, and change it.
-    let rows: Vec<(String, Vec<Secret>)> = ctx
-        .props()
-        .read(|rows| rows.iter().map(|row| (row.name.clone(), row.values.clone().unwrap_or_default())).collect());
+    // Copied, since a store may look at the context it is given, and change it. Values are strings here, and end at their
+    // NUL: plugins hand over whole buffers.
+    let text = |value: &Secret| Secret::from(value.expose().split(|byte| *byte == 0).next().unwrap_or_default());
+    let rows: Vec<(String, Vec<Secret>)> = ctx.props().read(|rows| {
+        let values = |values: &Option<Vec<Secret>>| values.iter().flatten().map(text).collect();
+        rows.iter().map(|row| (row.name.clone(), values(&row.values))).collect()
+    });
     let changes: Vec<Change<'_>> = rows.iter().map(|(name, values)| Change { name, values }).collect();
     conn.server()?.store_properties(user, &changes)
 }

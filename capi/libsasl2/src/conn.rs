@@ -65,6 +65,8 @@ pub struct Conn {
     pub external_ssf: Cell<c_uint>,
     pub security: Cell<RawSecurityProps>,
     pub gss_creds: Cell<*const c_void>,
+    /// The credentials that the client delegated.
+    pub delegated: Cell<*const c_void>,
     pub http_request: Cell<*const c_void>,
     canon_turn: Cell<bool>,
     /// Where the application wants the questions of the client's step under way.
@@ -89,6 +91,7 @@ impl Conn {
             external_ssf: Cell::new(0),
             security: Cell::new(RawSecurityProps::default()),
             gss_creds: Cell::new(null()),
+            delegated: Cell::new(null()),
             http_request: Cell::new(null()),
             canon_turn: Cell::new(false),
             prompt_place: Cell::new(std::ptr::null_mut()),

@@ -1,5 +1,6 @@
 //! What all connections share, from the first init to the last done.
 
+use std::cell::Cell;
 use std::ffi::c_int;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -51,9 +52,29 @@ static GLOBAL: RwLock<Global> = RwLock::new(Global {
 /// Held through an init or done, so that each happens as a whole. Callbacks run meanwhile, so it is not [`GLOBAL`].
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Waits for the turn to init or finish.
-pub fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+thread_local! {
+    static MINE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The turn to init or finish.
+pub struct Turn {
+    _guard: Option<MutexGuard<'static, ()>>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if self._guard.is_some() {
+            MINE.set(false);
+        }
+    }
+}
+
+/// Waits for the turn to init or finish. A callback or plugin of an init that calls another has it already.
+pub fn turn() -> Turn {
+    if MINE.replace(true) {
+        return Turn { _guard: None };
+    }
+    Turn { _guard: Some(TURN.lock().unwrap_or_else(PoisonError::into_inner)) }
 }
 
 /// Looks at the state. `look` must not call foreign code.

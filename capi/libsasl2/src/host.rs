@@ -11,17 +11,21 @@ use std::slice;
 use oxisasl::{Error, Result};
 use oxisasl_capi_common::arg;
 
+pub mod add;
 pub mod auxprop;
 pub mod canonuser;
 pub mod client;
 pub mod context;
+pub mod find;
+pub mod journal;
+pub mod known;
 pub mod layer;
+pub mod list;
+pub mod load;
+pub mod object;
 pub mod params;
 pub mod plug;
 pub mod server;
-
-/// Where plugins are looked for when nobody says where: Debian's directories.
-pub const PLUGIN_PATH: &str = "/usr/lib/x86_64-linux-gnu/sasl2:/usr/lib/sasl2";
 
 /// The most that one call of a plugin may put out: far above the longest packet of a layer.
 const MOST: c_uint = 64 << 20;

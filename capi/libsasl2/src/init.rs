@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 use std::path::Path;
 use std::sync::Arc;
 
-use oxisasl::config::{ConfigFile, Options as _, Verdict, search_path};
+use oxisasl::config::{ConfigFile, Layered, Options as _, Verdict, search_path};
 use oxisasl::log::Level;
 use oxisasl::store::auxprop_sasldb::Sasldb;
 use oxisasl::store::sql::Sql;
@@ -17,6 +17,11 @@ use oxisasl_capi_common::{arg, boundary, export};
 use crate::abi::{OK, cb};
 use crate::calls::{self, CallbackOptions};
 use crate::global::{self, STILL_IN_USE, Side, SideOptions};
+use crate::host::find::SearchPath;
+use crate::host::journal::Journal;
+use crate::host::known::Preferred;
+use crate::host::load::Loader;
+use crate::host::{list, load};
 use crate::{config, util, utils};
 
 /// The longest application name, as long as a path may be.
@@ -54,9 +59,10 @@ export! {
         }
         let again = global::write(|global| global.client.as_mut().map(|side| side.count += 1).is_some());
         if !again {
-            if let Err(error) = ask_plugin_path(list) {
-                return error.code().number();
-            }
+            let path = match plugin_path(list) {
+                Ok(path) => path,
+                Err(error) => return error.code().number(),
+            };
             let options = SideOptions { callbacks: CallbackOptions(list) };
             let mut engine = Client::new().options(options).log(Syslog);
             for canon in global::read(|global| global.canon_users.clone()) {
@@ -68,6 +74,7 @@ export! {
                 global.touched = true;
                 global.client = Some(Side { count: 1, callbacks: list, engine });
             });
+            load_plugins(list, |loader| loader.client(&path));
         }
         OK
     }
@@ -191,7 +198,7 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
         })?,
         None => None,
     };
-    ask_plugin_path(list)?;
+    let (path, listed) = plugins(list, config.as_ref())?;
     let named = name.is_some();
     let options = SideOptions { callbacks: CallbackOptions(list) };
     let mut engine = Server::new(name.unwrap_or_default()).options(options).log(Syslog);
@@ -210,12 +217,41 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
         }
         global.server = Some(Side { count: 1, callbacks: list, engine: Arc::new(engine) });
     });
+    load_plugins(list, |loader| match (&path, &listed) {
+        (_, Some(entries)) => list::load(entries, loader).unwrap_or_default(),
+        (Some(path), None) => loader.server(path),
+        (None, None) => {}
+    });
     Ok(())
 }
 
-/// Asks the application where plugins are, as it may count on being asked; an answer that is an error ends the init.
-fn ask_plugin_path(list: List) -> Result<()> {
-    list.find(cb::GETPATH).map_or(Ok(()), |found| calls::path(found).map(|_| ()))
+/// Where plugins are: as the application's callback says, else `sasl_set_path`, else the environment.
+fn plugin_path(list: List) -> Result<SearchPath> {
+    let given = match list.find(cb::GETPATH) {
+        Some(found) => calls::path(found)?,
+        None => global::read(|global| global.plugin_path.clone()),
+    };
+    SearchPath::choose(given)
+}
+
+/// Where a server's plugins are, or which ones its list names. Whatever is wrong with either ends the init, before anything
+/// is changed.
+fn plugins(callbacks: List, config: Option<&ConfigFile>) -> Result<(Option<SearchPath>, Option<Vec<list::Entry>>)> {
+    let own = CallbackOptions(callbacks);
+    let kept = global::read(|global| global.config.clone());
+    let config = config.or(kept.as_deref());
+    let options = Layered { first: Some(&own), then: &config };
+    let Some(file) = options.get(None, "plugin_list") else { return Ok((Some(plugin_path(callbacks)?), None)) };
+    let journal = Journal::new(callbacks, &options);
+    let entries = list::read(&file, callbacks, &journal);
+    entries.inspect_err(|error| journal.write(Level::Err, error.detail())).map(|entries| (None, Some(entries)))
+}
+
+/// Loads the plugins of a side that is initialised.
+fn load_plugins(callbacks: List, load: impl FnOnce(&Loader<'_>)) {
+    let options = SideOptions { callbacks: CallbackOptions(callbacks) };
+    let (preferred, journal) = (Preferred::of(&options), Journal::new(callbacks, &options));
+    load(&Loader { callbacks, preferred: &preferred, journal: &journal });
 }
 
 /// Finds and reads `<name>.conf`, and says what in it looks wrong.
@@ -306,6 +342,7 @@ fn forget_shared() {
     // The newest first.
     gone.into_iter().rev().for_each(drop);
     if last {
+        load::forget();
         utils::withdraw();
         util::forget_list();
     }

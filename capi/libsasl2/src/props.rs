@@ -5,6 +5,7 @@ use std::ptr::{from_ref, null};
 use std::slice;
 
 use oxisasl::chanbind::ChannelBinding;
+use oxisasl::gss::{Cred, ForeignCred, Name};
 use oxisasl::policy::{SecurityFlags, SecurityProps};
 use oxisasl::{Code, Error, Result};
 use oxisasl_capi_common::{arg, boundary, export};
@@ -139,9 +140,21 @@ fn get(conn: &Conn, propnum: c_int) -> Result<*const c_void> {
             let session = server_only()?;
             text(Some(session.app_name()).filter(|name| !name.is_empty()))
         }
-        prop::DELEGATEDCREDS => given(plugin_says(conn, |out| out.client_creds.cast_const()))?,
-        prop::GSS_PEER_NAME => given(plugin_says(conn, |out| out.gss_peer_name))?,
-        prop::GSS_LOCAL_NAME => given(plugin_says(conn, |out| out.gss_local_name))?,
+        prop::DELEGATEDCREDS => {
+            // Plugins give the place of the handle, and so does this.
+            let ours = either!(conn, session => session.gss_parties().delegated.as_ref().map(Cred::as_ptr));
+            conn.delegated.set(ours.unwrap_or(null()));
+            let place = ours.map(|_| conn.delegated.as_ptr().cast_const().cast());
+            given(plugin_says(conn, |out| out.client_creds.cast_const()).or(place))?
+        }
+        prop::GSS_PEER_NAME => {
+            let ours = either!(conn, session => session.gss_parties().peer.as_ref().map(Name::as_ptr));
+            given(plugin_says(conn, |out| out.gss_peer_name).or(ours))?
+        }
+        prop::GSS_LOCAL_NAME => {
+            let ours = either!(conn, session => session.gss_parties().local.as_ref().map(Name::as_ptr));
+            given(plugin_says(conn, |out| out.gss_local_name).or(ours))?
+        }
         prop::GSS_CREDS => conn.gss_creds.get(),
         prop::HTTP_REQUEST => conn.http_request.get(),
         prop::SSF_EXTERNAL => {
@@ -215,7 +228,12 @@ unsafe fn set(conn: &Conn, propnum: c_int, value: *const c_void) -> Result<()> {
         }
         prop::IPLOCALPORT => either!(conn, session => session.set_local(text().as_deref()))?,
         prop::IPREMOTEPORT => either!(conn, session => session.set_remote(text().as_deref()))?,
-        prop::GSS_CREDS => conn.gss_creds.set(value),
+        prop::GSS_CREDS => {
+            conn.gss_creds.set(value);
+            // SAFETY: by this function's contract it is NULL or credentials, which the application keeps.
+            let credentials = unsafe { ForeignCred::from_raw(value) };
+            either!(conn, session => session.set_gss_credentials(credentials));
+        }
         prop::HTTP_REQUEST => conn.http_request.set(value),
         prop::CHANNEL_BINDING => {
             // SAFETY: by this function's contract.

@@ -16,6 +16,7 @@ use oxisasl_capi_common::{arg, boundary, hooks};
 use crate::abi::{OK, cb};
 use crate::calls::{self, Proc, c_string};
 use crate::conn::Conn;
+use crate::host::find::SearchPath;
 use crate::util::Rand;
 use crate::{global, md5, props, server, util};
 
@@ -284,9 +285,8 @@ unsafe extern "C" fn default_log(conn: *mut c_void, level: c_int, line: *const c
 unsafe extern "C" fn default_path(_: *mut c_void, path: *mut *const c_char) -> c_int {
     boundary::guard("getpath", || {
         let set = global::read(|global| global.plugin_path.clone());
-        let value = set.or_else(|| config::environment("SASL_PATH"));
         // SAFETY: the place is NULL or writable.
-        unsafe { arg::put(path, keep(value.as_deref().unwrap_or(crate::host::PLUGIN_PATH))) };
+        unsafe { arg::put(path, keep(&set.unwrap_or_else(SearchPath::default_text))) };
         OK
     })
 }

@@ -1,4 +1,4 @@
-//! One Berkeley DB hash file as it was at one moment: its metadata page, lookups by key, and a walk over everything.
+//! One Berkeley DB hash file as it was at one moment: lookups by key, and a walk over everything.
 
 use std::collections::{HashSet, VecDeque};
 use std::fs::{File, Metadata};
@@ -9,152 +9,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroizing;
 
 use super::duplicates;
-use super::page::{self, Bucket, Item, Layout, Overflow, Pairs, Problem, Read, damaged};
+use super::meta::{Head, META, Meta};
+use super::page::{self, Bucket, Item, Overflow, Pairs, Problem, Read, damaged};
 use crate::secret::Secret;
-
-/// The magic number of a hash file, at offset 12.
-pub(crate) const MAGIC: u32 = 0x0006_1561;
-/// Bytes of the metadata page that mean something.
-const META: usize = 512;
-/// Where the metadata page's checksum lies.
-const META_CHECKSUM_AT: usize = 492;
-/// The type of a metadata page of a hash file.
-const TYPE_META: u8 = 8;
-/// Hash versions that are read: 8 is Berkeley DB 4.0 to 4.5, 9 is 4.6 to 5.3, 10 is 6.0 and later.
-const VERSIONS: std::ops::RangeInclusive<u32> = 8..=10;
-/// The text whose hash every file carries, so that a file made with another hash function can be told.
-const HASHED_TEXT: &[u8] = b"%$sniglet^&\0";
-
-/// What the metadata page says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Meta {
-    pub layout: Layout,
-    pub version: u32,
-    last_page: u32,
-    max_bucket: u32,
-    high_mask: u32,
-    low_mask: u32,
-    spares: [u32; 32],
-    /// Whether keys are hashed with Berkeley DB's default function.
-    default_hash: bool,
-}
 
 /// An open hash file.
 #[derive(Debug)]
 pub(super) struct HashFile {
     file: File,
     pub(super) meta: Meta,
+    /// The metadata page as it is in the file.
+    pub(super) head: Head,
     /// Whether everything in it has been read and found in its place.
     verified: AtomicBool,
-}
-
-impl Meta {
-    /// Reads the metadata out of the first 512 bytes of a file that is `length` bytes long.
-    fn parse(head: &[u8], length: u64) -> Read<Self> {
-        let mut layout = Layout { big_endian: false, page_size: 0, checksums: false };
-        if layout.u32(head, 12) != Some(MAGIC) {
-            layout.big_endian = true;
-        }
-        let number = |at| layout.u32(head, at).ok_or(Problem::Damaged { page: 0, reason: "it is cut short".into() });
-        if number(12)? != MAGIC {
-            return damaged(0, "it is not the metadata page of a Berkeley DB hash file");
-        }
-        let version = number(16)?;
-        if version < *VERSIONS.start() {
-            return Err(Problem::Unsupported("a hash file older than Berkeley DB 4.0 (db_upgrade converts it)"));
-        } else if version > *VERSIONS.end() {
-            return Err(Problem::Unsupported("a hash file newer than Berkeley DB 18.1"));
-        }
-        let (cipher, kind, flags) = match head.get(24..27) {
-            Some(&[cipher, kind, flags]) => (cipher, kind, flags),
-            _ => return damaged(0, "it is cut short"),
-        };
-        if cipher != 0 {
-            return Err(Problem::Unsupported("an encrypted file"));
-        }
-        if kind != TYPE_META || number(8)? != 0 {
-            return damaged(0, "it is not the metadata page of a Berkeley DB hash file");
-        }
-        if flags & !7 != 0 {
-            return damaged(0, format!("it has unknown flags {flags:#x}"));
-        }
-        if flags & 1 != 0 && number(META_CHECKSUM_AT)? != page::checksum(head, META_CHECKSUM_AT) {
-            return damaged(0, "its checksum does not match");
-        }
-        if flags & 6 != 0 || number(36)? != 0 {
-            return Err(Problem::Unsupported("a file partitioned over several files"));
-        }
-        let page_size = number(20)?;
-        if !page_size.is_power_of_two() || !(512..=65536).contains(&page_size) {
-            return damaged(0, format!("a page size of {page_size} bytes is not legal"));
-        }
-        let mut spares = [0; 32];
-        for (index, spare) in spares.iter_mut().enumerate() {
-            *spare = number(96_usize.saturating_add(index.saturating_mul(4)))?;
-        }
-        let meta = Meta {
-            layout: Layout { page_size: page_size as usize, checksums: flags & 1 != 0, ..layout },
-            version,
-            last_page: number(32)?,
-            max_bucket: number(72)?,
-            high_mask: number(76)?,
-            low_mask: number(80)?,
-            spares,
-            default_hash: number(92)? == page::key_hash(HASHED_TEXT),
-        };
-        meta.check(length)?;
-        Ok(meta)
-    }
-
-    /// The numbers must agree with one another and with the file's length.
-    fn check(&self, length: u64) -> Read<()> {
-        let expected = (u64::from(self.last_page) + 1) * self.layout.page_size as u64;
-        if length < expected {
-            return damaged(
-                self.last_page,
-                format!("the file is truncated: it is {length} bytes long where {expected} are needed"),
-            );
-        }
-        let Meta { max_bucket, high_mask, low_mask, .. } = *self;
-        let masks_fit = high_mask.wrapping_add(1).is_power_of_two() && low_mask == high_mask >> 1;
-        if !masks_fit || max_bucket > high_mask || max_bucket < low_mask {
-            return damaged(0, format!("its bucket masks disagree ({max_bucket}, {high_mask}, {low_mask})"));
-        }
-        // Within one doubling, buckets and pages rise together: its last bucket decides.
-        let mut end = 0_u32;
-        loop {
-            self.page_of(end)?;
-            if end >= max_bucket {
-                return Ok(());
-            }
-            end = end.saturating_mul(2).saturating_add(1).min(max_bucket);
-        }
-    }
-
-    /// The first page of a bucket: buckets are laid out in groups of doubling size, each contiguous, and `spares` says
-    /// how many other pages lie before each group.
-    fn page_of(&self, bucket: u32) -> Read<u32> {
-        let group = (u64::from(bucket) + 1).next_power_of_two().trailing_zeros() as usize;
-        let page = self.spares.get(group).and_then(|before| before.checked_add(bucket));
-        match page {
-            Some(page) if page != 0 && page <= self.last_page => Ok(page),
-            _ => damaged(0, format!("it puts bucket {bucket} outside the file")),
-        }
-    }
-
-    /// The bucket that a key belongs to.
-    fn bucket_of(&self, key: &[u8]) -> u32 {
-        let hash = page::key_hash(key);
-        match hash & self.high_mask {
-            bucket if bucket <= self.max_bucket => bucket,
-            _ => hash & self.low_mask,
-        }
-    }
-
-    /// How many pages the file has.
-    pub(super) fn pages(&self) -> u64 {
-        u64::from(self.last_page) + 1
-    }
 }
 
 impl HashFile {
@@ -164,7 +31,7 @@ impl HashFile {
         let length = file.metadata().map_err(io)?.len();
         let mut head = [0; META];
         match file.read_exact_at(&mut head, 0) {
-            Ok(()) => Ok(HashFile { meta: Meta::parse(&head, length)?, file, verified: AtomicBool::new(false) }),
+            Ok(()) => Ok(HashFile { meta: Meta::parse(&head, length)?, head, file, verified: AtomicBool::new(false) }),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => damaged(0, "the file is truncated"),
             Err(error) => Err(io(error)),
         }
@@ -183,7 +50,7 @@ impl HashFile {
     /// Reads a page.
     pub(super) fn page(&self, number: u32, buffer: &mut [u8]) -> Read<()> {
         if number == 0 || number > self.meta.last_page {
-            return damaged(number, "it is referred to, but lies outside the file");
+            return damaged(number, "it is referred to, but lies outside the file; is that truncated?");
         }
         let at = u64::from(number) * self.meta.layout.page_size as u64;
         match self.file.read_exact_at(buffer, at) {

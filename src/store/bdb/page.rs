@@ -9,18 +9,25 @@ use std::borrow::Cow;
 use std::io;
 
 /// A page that holds pairs, as Berkeley DB up to 4.5 writes it (in no order).
-const TYPE_HASH_UNSORTED: u8 = 2;
+pub(super) const TYPE_HASH_UNSORTED: u8 = 2;
 /// A part of a key or value that is too big for a page.
-const TYPE_OVERFLOW: u8 = 7;
+pub(super) const TYPE_OVERFLOW: u8 = 7;
 /// A page that holds pairs, sorted by key.
-const TYPE_HASH: u8 = 13;
+pub(super) const TYPE_HASH: u8 = 13;
 
 /// Header bytes of a page without checksum.
 const HEADER: usize = 26;
 /// Header bytes of a page with checksum.
 const HEADER_CHECKSUM: usize = 32;
 /// Where a page's checksum lies.
-const CHECKSUM_AT: usize = 28;
+pub(super) const CHECKSUM_AT: usize = 28;
+
+/// Item types.
+pub(super) const ITEM_INLINE: u8 = 1;
+pub(super) const ITEM_DUPLICATES: u8 = 2;
+pub(super) const ITEM_BIG: u8 = 3;
+pub(super) const ITEM_DUPLICATE_TREE: u8 = 4;
+const ITEM_BLOB: u8 = 5;
 
 /// Why something could not be read.
 #[derive(Debug)]
@@ -95,9 +102,30 @@ impl Layout {
         Some(if self.big_endian { u32::from_be_bytes(raw) } else { u32::from_le_bytes(raw) })
     }
 
+    /// Puts a 16-bit number at an offset, which must lie within.
+    pub(super) fn put_u16(self, bytes: &mut [u8], at: usize, number: u16) {
+        let raw = if self.big_endian { number.to_be_bytes() } else { number.to_le_bytes() };
+        put(bytes, at, &raw);
+    }
+
+    /// Puts a 32-bit number at an offset, which must lie within.
+    pub(super) fn put_u32(self, bytes: &mut [u8], at: usize, number: u32) {
+        let raw = if self.big_endian { number.to_be_bytes() } else { number.to_le_bytes() };
+        put(bytes, at, &raw);
+    }
+
     /// Header bytes before the table of offsets.
-    fn overhead(self) -> usize {
+    pub(super) fn overhead(self) -> usize {
         if self.checksums { HEADER_CHECKSUM } else { HEADER }
+    }
+}
+
+/// Puts bytes at an offset of a page; what would not fit is not put, which is a mistake of the caller's.
+pub(super) fn put(page: &mut [u8], at: usize, bytes: &[u8]) {
+    let place = at.checked_add(bytes.len()).and_then(|end| page.get_mut(at..end));
+    debug_assert!(place.is_some(), "{} bytes at {at}", bytes.len());
+    if let Some(place) = place {
+        place.copy_from_slice(bytes);
     }
 }
 
@@ -259,7 +287,7 @@ impl<'a> Pairs<'a> {
 
     fn item(&self, index: usize) -> Read<Item<'a>> {
         self.parse_item(index).ok_or(()).or_else(|()| match self.raw(index).and_then(<[u8]>::first) {
-            Some(5) => Err(Problem::Unsupported("a value that is kept in a file of its own (a blob)")),
+            Some(&ITEM_BLOB) => Err(Problem::Unsupported("a value that is kept in a file of its own (a blob)")),
             _ => damaged(self.number, format!("item {index} is malformed")),
         })
     }
@@ -276,12 +304,12 @@ impl<'a> Pairs<'a> {
     fn parse_item(&self, index: usize) -> Option<Item<'a>> {
         let raw = self.raw(index)?;
         match raw.split_first()? {
-            (1, bytes) => Some(Item::Inline(bytes)),
-            (2, list) => Some(Item::Duplicates(list)),
-            (3, _) if raw.len() == 12 => {
+            (&ITEM_INLINE, bytes) => Some(Item::Inline(bytes)),
+            (&ITEM_DUPLICATES, list) => Some(Item::Duplicates(list)),
+            (&ITEM_BIG, _) if raw.len() == 12 => {
                 Some(Item::Big { page: self.layout.u32(raw, 4)?, length: self.layout.u32(raw, 8)? })
             }
-            (4, _) if raw.len() == 8 => Some(Item::DuplicateTree { page: self.layout.u32(raw, 4)? }),
+            (&ITEM_DUPLICATE_TREE, _) if raw.len() == 8 => Some(Item::DuplicateTree { page: self.layout.u32(raw, 4)? }),
             _ => None,
         }
     }

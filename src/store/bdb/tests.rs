@@ -1,17 +1,19 @@
-//! Damaged files: every byte changed, every length cut. Made by Berkeley DB's own `db5.3_load`.
+//! Files made by Berkeley DB's own `db5.3_load`: their versions and kinds, and what is said of damaged ones.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
 
+use super::page::Layout;
 use super::*;
 
 /// A file that goes away with the test.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(pub(super) PathBuf);
 
 impl Drop for Scratch {
     fn drop(&mut self) {
@@ -19,12 +21,17 @@ impl Drop for Scratch {
     }
 }
 
-type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+pub(super) type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
-fn load(settings: &[&str], pairs: &Pairs) -> Scratch {
+pub(super) fn load(settings: &[&str], pairs: &Pairs) -> Scratch {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("oxisasl-bdb-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let scratch = Scratch(std::env::temp_dir().join(name));
+    load_into(&scratch.0, settings, pairs);
+    scratch
+}
+
+fn load_into(path: &Path, settings: &[&str], pairs: &Pairs) {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let mut dump = String::from("VERSION=3\nformat=bytevalue\ntype=hash\nHEADER=END\n");
     for (key, value) in pairs {
@@ -35,143 +42,98 @@ fn load(settings: &[&str], pairs: &Pairs) -> Scratch {
     for setting in settings {
         command.args(["-c", setting]);
     }
-    let mut child = command.arg(&scratch.0).stdin(Stdio::piped()).spawn().expect("db5.3_load is needed for this test");
+    let mut child = command.arg(path).stdin(Stdio::piped()).spawn().expect("db5.3_load is needed for this test");
     child.stdin.take().unwrap().write_all(dump.as_bytes()).unwrap();
     assert!(child.wait().unwrap().success());
-    scratch
 }
 
-fn users(count: usize) -> Pairs {
+pub(super) fn users(count: usize) -> Pairs {
     let user = |n| (format!("user{n}\0example.com\0userPassword").into_bytes(), format!("secret{n}").into_bytes());
     (0..count).map(user).collect()
 }
 
 /// What a `BdbFile` does with a small file at rest.
-fn read_all(path: &Path, keys: &[Vec<u8>]) -> Read<Vec<Option<Secret>>> {
+pub(super) fn read_all(path: &Path, keys: &[Vec<u8>]) -> Read<Vec<Option<Secret>>> {
     let file = HashFile::new(File::open(path).unwrap())?;
     file.verify()?;
     let mut buffer = file.buffer();
     keys.iter().map(|key| file.get(key, 8192, &mut buffer)).collect()
 }
 
-/// Looks every key up in spite of whatever `verify` would say; only to see that nothing goes wrong.
-fn read_regardless(path: &Path, keys: &[Vec<u8>]) {
-    if let Ok(file) = HashFile::new(File::open(path).unwrap()) {
-        let mut buffer = file.buffer();
-        for key in keys {
-            let _ = file.get(key, 8192, &mut buffer);
-        }
-        let _ = file.pairs().count();
-    }
-}
-
-fn keys(pairs: &Pairs) -> Vec<Vec<u8>> {
+pub(super) fn keys(pairs: &Pairs) -> Vec<Vec<u8>> {
     pairs.iter().map(|(key, _)| key.clone()).collect()
 }
 
-/// Changes each byte in turn. Either that is noticed, or everything is as before but the entry that the byte is in.
-fn flip_each_byte(settings: &[&str], mask: u8, pairs: &Pairs) {
-    let scratch = load(settings, pairs);
-    let keys = keys(pairs);
-    let original = fs::read(&scratch.0).unwrap();
-    // Where the bytes of each entry lie, with the remains that Berkeley DB leaves when it moves one. They are all on
-    // hash pages, since nothing is big here.
-    let mut owner = BTreeMap::new();
-    for (index, (key, value)) in pairs.iter().enumerate() {
-        let entry = [&[1][..], value, &[1], key].concat();
-        for (at, window) in original.windows(entry.len()).enumerate() {
-            if window == entry {
-                owner.extend((at..at + entry.len()).map(|byte| (byte, index)));
-            }
+/// Makes of a file of version 9 what an earlier version of Berkeley DB would have made. `db5.3_upgrade` makes the same of
+/// it again.
+pub(super) fn aged(path: &Path, version: u32) {
+    let mut bytes = fs::read(path).unwrap();
+    let layout = Layout { big_endian: bytes[12] == 0, page_size: 0, checksums: false };
+    let word = |at: usize| layout.u32(&bytes, at).unwrap();
+    let page_size = word(20) as usize;
+    let mut head: Vec<u32> = (0..128).map(|index| word(4 * index)).collect();
+    let (flags, unique) = (head[12], head[13..18].to_vec());
+    let (numbers, spares) = (head[18..24].to_vec(), head[24..56].to_vec());
+    head[4] = version;
+    match version {
+        4 | 5 => {
+            head[6] = 0;
+            head[8..14].copy_from_slice(&numbers);
+            head[14] = flags;
+            head[15..46].copy_from_slice(&spares[1..].iter().map(|spare| spare.saturating_sub(1)).collect::<Vec<_>>());
+            head[46] = 0;
+            head[47..52].copy_from_slice(&unique);
+        }
+        6 => {
+            head[8] = flags;
+            head[9..14].copy_from_slice(&unique);
+            head[14..20].copy_from_slice(&numbers);
+            head[20..52].copy_from_slice(&spares);
+        }
+        7 => head[8] = 0,
+        _ => {}
+    }
+    if version < 7 {
+        head[52..].fill(0);
+    }
+    head.into_iter().enumerate().for_each(|(index, word)| layout.put_u32(&mut bytes, 4 * index, word));
+    for kind in (1..bytes.len() / page_size).map(|number| number * page_size + 25) {
+        if bytes[kind] == 13 {
+            bytes[kind] = 2;
         }
     }
-    let file = OpenOptions::new().write(true).open(&scratch.0).unwrap();
-    let mut noticed = 0;
-    for (at, byte) in original.iter().enumerate() {
-        file.write_all_at(&[byte ^ mask], at as u64).unwrap();
-        // Looking up all of them each time takes minutes: each lookup has its turn.
-        let some: Vec<_> = (at..at + 9).map(|index| index % pairs.len()).collect();
-        match read_all(&scratch.0, &some.iter().map(|&index| keys[index].clone()).collect::<Vec<_>>()) {
-            Err(_) => noticed += 1,
-            Ok(values) => {
-                for (index, value) in some.into_iter().zip(values) {
-                    let same = value.is_some_and(|value| value.expose() == pairs[index].1);
-                    assert!(same || owner.get(&at) == Some(&index), "byte {at} ^ {mask:#x}, entry {index}");
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn every_version_is_read_and_is_what_db_upgrade_makes_of_it() {
+    for order in ["db_lorder=1234", "db_lorder=4321"] {
+        for count in [2, 100, 1000] {
+            for version in 4..=9 {
+                let mut pairs = users(count);
+                pairs.push((b"big".to_vec(), vec![b'v'; 3000]));
+                let scratch = load(&["db_pagesize=512", order], &pairs);
+                aged(&scratch.0, version);
+                let file = BdbFile::new(&scratch.0);
+                let check = || {
+                    let values = file.get_many(&keys(&pairs), 8192).unwrap();
+                    assert!(values.iter().zip(&pairs).all(|(value, pair)| value.as_ref().unwrap().expose() == pair.1));
+                    assert!(file.get_many(&[b"nobody".to_vec()], 8192).unwrap()[0].is_none());
+                    assert_eq!(file.keys().unwrap().len(), pairs.len());
+                };
+                check();
+                assert_eq!(file.version().unwrap(), version);
+                assert_eq!(file.check_writable().is_ok(), version >= 7);
+                if version < 7 {
+                    let error = file.apply(&[(b"new".to_vec(), Some(b"x"))]).unwrap_err();
+                    assert!(error.detail().contains("db5.3_upgrade"), "{error}");
                 }
-                let file = HashFile::new(File::open(&scratch.0).unwrap()).unwrap();
-                let walked: BTreeMap<_, _> = file.pairs().map(Result::unwrap).collect();
-                for (index, (key, value)) in pairs.iter().enumerate() {
-                    let same = walked.get(key).is_some_and(|found| found.expose() == value);
-                    assert!(same || owner.get(&at) == Some(&index), "byte {at} ^ {mask:#x}, entry {index}");
+                // It does this for the byte order of the machine only.
+                if order == "db_lorder=1234" {
+                    assert!(Command::new("db5.3_upgrade").arg(&scratch.0).status().unwrap().success());
+                    assert_eq!(file.version().unwrap(), 9);
+                    check();
                 }
-            }
-        }
-        read_regardless(&scratch.0, &keys[..3]);
-        file.write_all_at(&[*byte], at as u64).unwrap();
-    }
-    assert!(noticed > original.len() / 16, "only {noticed} changes were noticed");
-}
-
-#[test]
-fn a_changed_byte_is_noticed_or_harmless() {
-    flip_each_byte(&["db_pagesize=512"], 0x01, &users(100));
-}
-
-#[test]
-fn a_changed_byte_is_noticed_or_harmless_in_large_pages() {
-    flip_each_byte(&["db_lorder=4321"], 0x02, &users(100));
-}
-
-#[test]
-fn with_checksums_a_changed_byte_is_noticed() {
-    let pairs = users(20);
-    let scratch = load(&["db_pagesize=512", "chksum=1"], &pairs);
-    let original = fs::read(&scratch.0).unwrap();
-    let file = OpenOptions::new().write(true).open(&scratch.0).unwrap();
-    for (at, byte) in original.iter().enumerate() {
-        file.write_all_at(&[byte ^ 0x10], at as u64).unwrap();
-        assert!(read_all(&scratch.0, &keys(&pairs)).is_err(), "byte {at}");
-        file.write_all_at(&[*byte], at as u64).unwrap();
-    }
-    assert!(read_all(&scratch.0, &keys(&pairs)).is_ok());
-}
-
-#[test]
-fn a_changed_byte_never_leads_astray_in_big_items() {
-    let mut pairs = users(3);
-    pairs.push((b"big".to_vec(), vec![b'v'; 1500]));
-    pairs.push((vec![b'k'; 900], b"value".to_vec()));
-    let scratch = load(&["db_pagesize=512"], &pairs);
-    let original = fs::read(&scratch.0).unwrap();
-    let file = OpenOptions::new().write(true).open(&scratch.0).unwrap();
-    for (at, byte) in original.iter().enumerate() {
-        for mask in [0xff, 0x80, 0x02, 0x01] {
-            file.write_all_at(&[byte ^ mask], at as u64).unwrap();
-            if let Ok(values) = read_all(&scratch.0, &keys(&pairs)) {
-                for (value, (_, expected)) in values.iter().zip(&pairs) {
-                    // Bytes of the values themselves are not protected; their number is, unless the one byte that
-                    // says "elsewhere" becomes "here" and the 11 bytes that say where become the value.
-                    let length = value.as_ref().map(|value| value.expose().len());
-                    assert!([None, Some(expected.len()), Some(11)].contains(&length), "byte {at}: {length:?}");
-                }
-            }
-            read_regardless(&scratch.0, &keys(&pairs));
-        }
-        file.write_all_at(&[*byte], at as u64).unwrap();
-    }
-}
-
-#[test]
-fn every_truncation_is_noticed() {
-    for settings in [&["db_pagesize=512"][..], &["chksum=1"]] {
-        let pairs = users(100);
-        let scratch = load(settings, &pairs);
-        let file = OpenOptions::new().write(true).open(&scratch.0).unwrap();
-        for length in (0..file.metadata().unwrap().len()).rev() {
-            file.set_len(length).unwrap();
-            match read_all(&scratch.0, &keys(&pairs)) {
-                Err(Problem::Damaged { reason, .. }) => assert!(reason.contains("truncated"), "{length}: {reason}"),
-                other => panic!("{length}: {other:?}"),
             }
         }
     }
@@ -237,11 +199,31 @@ fn versions_and_kinds_are_told_apart() {
         assert!(values.iter().zip(&pairs).all(|(value, pair)| value.as_ref().unwrap().expose() == pair.1));
     }
     for (at, byte, words) in
-        [(16, 7, "db_upgrade"), (16, 11, "newer"), (24, 1, "encrypted"), (26, 2, "partitioned"), (36, 3, "partitioned")]
+        [(16, 3, "older"), (16, 11, "newer"), (24, 1, "encrypted"), (26, 2, "partitioned"), (36, 3, "partitioned")]
     {
         match read_with(&[(at, byte)]) {
             Err(Problem::Unsupported(what)) => assert!(what.contains(words), "{what}"),
             other => panic!("{at}: {other:?}"),
         }
     }
+}
+
+#[test]
+fn what_another_program_writes_to_the_old_file_is_carried_over() {
+    let scratch = load(&["db_pagesize=512"], &users(100));
+    let file = BdbFile::new(&scratch.0);
+    let soon = Instant::now() + Duration::from_secs(30);
+    let edits = [(b"ours".to_vec(), Some(&b"of us"[..]))];
+    let (lock, before) = file.apply_once(&edits, soon).unwrap().unwrap();
+    // It has opened the file before, so what it writes goes to the one that has lost its name.
+    let old = format!("/proc/{}/fd/{}", std::process::id(), lock.file().as_raw_fd());
+    let theirs = (b"theirs".to_vec(), b"of another program".to_vec());
+    let changed = (users(8)[7].0.clone(), b"changed by it".to_vec());
+    load_into(Path::new(&old), &[], &vec![theirs.clone(), changed.clone()]);
+    file.carry_over(&lock, before).unwrap();
+    let keys = [b"ours".to_vec(), theirs.0, changed.0, users(9)[8].0.clone()];
+    let values = BdbFile::new(&scratch.0).get_many(&keys, 8192).unwrap();
+    let values: Vec<_> = values.iter().map(|value| value.as_ref().unwrap().expose()).collect();
+    assert_eq!(values, [&b"of us"[..], b"of another program", b"changed by it", b"secret8"]);
+    assert_eq!(file.keys().unwrap().len(), 102);
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use lmdb_rs::{Cursor as _, Database, RoTransaction, RwTransaction, Transaction as _, WriteFlags};
 
 use super::env::{self, Shared, Want};
+use super::reader::{Answer, Reader};
 use super::{LmdbOptions, MAX_KEY};
 use crate::error::{Code, Error, Result};
 use crate::secret::Secret;
@@ -24,6 +25,7 @@ const TRIES: usize = 64;
 pub struct LmdbFile {
     path: PathBuf,
     options: LmdbOptions,
+    reader: Reader,
     current: Mutex<Option<Arc<Shared>>>,
 }
 
@@ -31,7 +33,8 @@ impl LmdbFile {
     /// The file at this path. Nothing is opened yet.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, options: LmdbOptions) -> Self {
-        LmdbFile { path: path.into(), options, current: Mutex::default() }
+        let path = path.into();
+        LmdbFile { reader: Reader::new(&path), path, options, current: Mutex::default() }
     }
 
     /// The values of several keys, all as of one moment, of at most `limit` bytes each. None if there is no file.
@@ -39,6 +42,12 @@ impl LmdbFile {
     /// # Errors
     /// [`Code::Fail`] with the path and the cause; [`Code::BufOver`] if a value is longer than `limit`.
     pub fn get_many(&self, keys: &[Vec<u8>], limit: usize) -> Result<Option<Vec<Option<Secret>>>> {
+        self.options.map_size()?;
+        match self.reader.get_many(keys, limit)? {
+            Answer::NoFile => return Ok(None),
+            Answer::Is(values) => return Ok(Some(values)),
+            Answer::Busy => {}
+        }
         let found = self.read(|txn, db| {
             keys.iter()
                 .map(|key| match txn.get(db, key) {
@@ -62,6 +71,12 @@ impl LmdbFile {
     /// # Errors
     /// [`Code::Fail`] with the path and the cause.
     pub fn keys(&self) -> Result<Option<Vec<Vec<u8>>>> {
+        self.options.map_size()?;
+        match self.reader.keys()? {
+            Answer::NoFile => return Ok(None),
+            Answer::Is(keys) => return Ok(Some(keys)),
+            Answer::Busy => {}
+        }
         self.read(|txn, db| {
             let mut cursor = txn.open_ro_cursor(db)?;
             cursor.iter_start().map(|pair| pair.map(|(key, _)| key.to_vec())).collect()
@@ -86,7 +101,8 @@ impl LmdbFile {
                 _ => return Ok(()),
             }
         }
-        self.write(|txn, db| {
+        let keys: Vec<_> = edits.iter().map(|(key, _)| key.clone()).collect();
+        self.write(&keys, |txn, db| {
             edits.iter().try_for_each(|(key, value)| match value {
                 Some(value) => txn.put(db, key, value, WriteFlags::empty()),
                 None => match txn.del(db, key, None) {
@@ -107,7 +123,7 @@ impl LmdbFile {
             Some(values) if values.iter().any(Option::is_some) => {}
             _ => return Ok(false),
         }
-        self.write(|txn, db| match txn.del(db, &key, None) {
+        self.write(&[key.to_vec()], |txn, db| match txn.del(db, &key, None) {
             Ok(()) => Ok(true),
             Err(lmdb_rs::Error::NotFound) => Ok(false),
             Err(error) => Err(error),
@@ -137,7 +153,12 @@ impl LmdbFile {
         Err(lmdb_error("read", &self.path, failure))
     }
 
-    fn write<T>(&self, body: impl Fn(&mut RwTransaction<'_>, Database) -> lmdb_rs::Result<T>) -> Result<T> {
+    fn write<T>(
+        &self,
+        keys: &[Vec<u8>],
+        body: impl Fn(&mut RwTransaction<'_>, Database) -> lmdb_rs::Result<T>,
+    ) -> Result<T> {
+        self.reader.check_for_writing(keys)?;
         let mut failure = lmdb_rs::Error::Panic;
         for _ in 0..TRIES {
             let Some((shared, length)) = self.shared(Want::Write)? else { continue };
@@ -151,7 +172,10 @@ impl LmdbFile {
                 }
             };
             match outcome {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.reader.trust();
+                    return Ok(answer);
+                }
                 Err(error @ lmdb_rs::Error::MapFull) => {
                     failure = error;
                     shared.grow(size).map_err(|error| lmdb_error("grow", &self.path, error))?;

@@ -2,12 +2,14 @@
 
 use std::ffi::{c_char, c_uint};
 use std::ptr::{null, null_mut};
+use std::sync::Arc;
 
 use oxisasl::props::Props;
 use oxisasl::store::{AuxProp, Change, Form, LookupFlags, StoreCx};
 use oxisasl::{Code, Error, Result};
 
 use super::lie;
+use super::object::Object;
 use super::plug::AuxpropPlug;
 use crate::abi::OK;
 use crate::conn::{Conn, hooks_of};
@@ -18,6 +20,8 @@ use crate::utils;
 pub struct PluginStore {
     plug: *const AuxpropPlug,
     name: String,
+    /// The plugin's code, for after the last call of it.
+    _object: Option<Arc<Object>>,
 }
 
 // SAFETY: the structure is the plugin's, which keeps it as it is while it is registered; its functions may be called by any
@@ -30,9 +34,9 @@ impl PluginStore {
     /// The store that a plugin describes.
     ///
     /// # Safety
-    /// `plug` points to a structure that stays as it is for good.
-    pub unsafe fn new(plug: *const AuxpropPlug, name: String) -> Self {
-        PluginStore { plug, name }
+    /// `plug` points to a structure that stays as it is while the object is open; without one for good.
+    pub unsafe fn new(plug: *const AuxpropPlug, name: String, object: Option<Arc<Object>>) -> Self {
+        PluginStore { plug, name, _object: object }
     }
 
     /// The plugin's own structure.
@@ -98,6 +102,8 @@ impl AuxProp for PluginStore {
         let ctx = PropCtx::new();
         ctx.request(&changes.iter().map(|change| change.name).collect::<Vec<_>>());
         for change in changes {
+            // What is to be removed has an empty list: plugins look into it without looking whether it is there.
+            ctx.props().add_none(change.name)?;
             for value in change.values {
                 ctx.props().add(change.name, value.clone())?;
             }

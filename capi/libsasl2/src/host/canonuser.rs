@@ -7,6 +7,7 @@ use oxisasl::identity::{CanonCx, CanonUser, MAX_NAME};
 use oxisasl::{Code, Error, Result};
 
 use super::lie;
+use super::object::Object;
 use super::plug::{CanonPlug, CanonPlugFn};
 use crate::abi::OK;
 use crate::conn::{Conn, hooks_of};
@@ -19,6 +20,8 @@ pub struct Registered {
     file: String,
     /// The name that it gives itself.
     name: Option<String>,
+    /// The plugin's code, for after the last call of it.
+    _object: Option<Arc<Object>>,
 }
 
 // SAFETY: the structure is the plugin's, which keeps it as it is while it is registered; its functions may be called by any
@@ -31,9 +34,14 @@ impl Registered {
     /// The canonicaliser that a plugin describes.
     ///
     /// # Safety
-    /// `plug` points to a structure that stays as it is for good.
-    pub unsafe fn new(plug: *const CanonPlug, file: String, name: Option<String>) -> Arc<Self> {
-        Arc::new(Registered { plug, file, name })
+    /// `plug` points to a structure that stays as it is while the object is open; without one for good.
+    pub unsafe fn new(
+        plug: *const CanonPlug,
+        file: String,
+        name: Option<String>,
+        object: Option<Arc<Object>>,
+    ) -> Arc<Self> {
+        Arc::new(Registered { plug, file, name, _object: object })
     }
 
     fn plug(&self) -> &CanonPlug {
@@ -92,6 +100,13 @@ impl Drop for Registered {
 /// It, as the engine has it.
 #[derive(Clone)]
 pub struct PluginCanon(pub Arc<Registered>);
+
+impl PluginCanon {
+    /// Whether it came from a plugin of this name.
+    pub fn is_of(&self, plugin: &str) -> bool {
+        self.0.file == plugin
+    }
+}
 
 impl CanonUser for PluginCanon {
     fn name(&self) -> &str {

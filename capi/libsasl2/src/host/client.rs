@@ -13,6 +13,7 @@ use oxisasl::{Code, Error, Result};
 use oxisasl_capi_common::hooks;
 
 use super::context::{Context, Owner};
+use super::object::Object;
 use super::plug::{ClientPlug, Data};
 use super::server::strong_enough;
 use super::{hash_bits, layer, lie, mechanism_name, taken};
@@ -26,6 +27,8 @@ pub struct Registered {
     pub info: MechInfo,
     /// Callbacks that it needs and the engine knows nothing of.
     needs: Vec<c_ulong>,
+    /// The plugin's code, for after the last call of it.
+    _object: Option<Arc<Object>>,
 }
 
 // SAFETY: as for a server's.
@@ -37,11 +40,11 @@ impl Registered {
     /// The mechanism that a plugin describes.
     ///
     /// # Safety
-    /// `plug` points to a structure that stays as it is for good; its list of callbacks ends with 0.
+    /// `plug` points to a structure that stays as it is while the object is open, without one for good; its list of callbacks ends with 0.
     ///
     /// # Errors
     /// When the structure is not complete.
-    pub unsafe fn new(plug: *const ClientPlug, file: &str) -> Result<Arc<Self>> {
+    pub unsafe fn new(plug: *const ClientPlug, file: &str, object: Option<Arc<Object>>) -> Result<Arc<Self>> {
         // SAFETY: by this function's contract.
         let (raw, name) = unsafe { (&*plug, mechanism_name((*plug).mech_name)) };
         let name = name.ok_or_else(|| lie(file, "has a mechanism without a proper name"))?;
@@ -60,7 +63,7 @@ impl Registered {
             client: Some(Features::from_bits(raw.features)),
             prompts,
         };
-        Ok(Arc::new(Registered { plug, info, needs }))
+        Ok(Arc::new(Registered { plug, info, needs, _object: object }))
     }
 
     /// The plugin's own structure.

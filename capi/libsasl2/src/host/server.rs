@@ -14,6 +14,7 @@ use oxisasl::policy::{Features, Refusal, SecurityFlags};
 use oxisasl::{Code, Error, Result, Secret};
 
 use super::context::{Context, Owner};
+use super::object::Object;
 use super::plug::{Data, OutParams, ServerPlug};
 use super::{hash_bits, layer, lie, mechanism_name, not_ok, taken};
 use crate::abi::{CONTINUE, OK};
@@ -27,6 +28,8 @@ pub struct Registered {
     pub info: MechInfo,
     /// What the plugin's first function answered: `SASL_NOUSER` when there is nobody who could use the mechanism.
     pub condition: c_int,
+    /// The plugin's code, for after the last call of it.
+    _object: Option<Arc<Object>>,
 }
 
 // SAFETY: the structure is the plugin's, which keeps it as it is while it is registered; its functions may be called by any
@@ -39,11 +42,16 @@ impl Registered {
     /// The mechanism that a plugin describes.
     ///
     /// # Safety
-    /// `plug` points to a structure that stays as it is for good.
+    /// `plug` points to a structure that stays as it is while the object is open; without one for good.
     ///
     /// # Errors
     /// When the structure is not complete.
-    pub unsafe fn new(plug: *const ServerPlug, file: &str, condition: c_int) -> Result<Arc<Self>> {
+    pub unsafe fn new(
+        plug: *const ServerPlug,
+        file: &str,
+        condition: c_int,
+        object: Option<Arc<Object>>,
+    ) -> Result<Arc<Self>> {
         // SAFETY: by this function's contract.
         let (raw, name) = unsafe { (&*plug, mechanism_name((*plug).mech_name)) };
         let name = name.ok_or_else(|| lie(file, "has a mechanism without a proper name"))?;
@@ -60,7 +68,7 @@ impl Registered {
             client: None,
             prompts: Cow::Borrowed(&[]),
         };
-        Ok(Arc::new(Registered { plug, info, condition }))
+        Ok(Arc::new(Registered { plug, info, condition, _object: object }))
     }
 
     /// The plugin's own structure.
