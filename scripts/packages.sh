@@ -19,9 +19,9 @@ libdb5.3 libldap-2.5-0 libnsl2 libssl3 libwrap0 liblockfile1'
 check="$demo
 g++ clang valgrind dpkg-dev xz-utils patch binutils openssl
 libsasl2-dev libpam0g-dev libsasl2-modules-gssapi-mit slapd ldap-utils postfix
-libsasl2-modules-otp libsasl2-modules-sql libsasl2-modules-ldap postgresql
+libsasl2-modules-otp libsasl2-modules-sql libsasl2-modules-ldap postgresql mariadb-server sqlite3
 libgssapi-krb5-2 krb5-kdc krb5-admin-server krb5-user faketime
-libjansson4 libpq5 libsqlite3-0 libxml2
+libjansson4 libpq5 libmariadb3 libsqlite3-0 libxml2
 db5.3-util libdb-dev liblmdb-dev lmdb-utils libgdbm-dev strace groff-base
 debootstrap debian-archive-keyring iproute2"
 

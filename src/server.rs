@@ -145,6 +145,11 @@ impl Server {
         &self.stores
     }
 
+    /// Those of them whose options are set.
+    pub fn configured_stores(&self) -> impl Iterator<Item = &Arc<dyn AuxProp>> {
+        self.stores.iter().filter(|store| store.is_configured(self.options.as_ref()))
+    }
+
     /// Whether the stores can be written to, as far as can be told without a session.
     ///
     /// # Errors

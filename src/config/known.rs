@@ -94,7 +94,7 @@ known! {
         "pwcheck_timeout" Number "30" "the seconds that a question to pwcheck may take";
     }
     "stores" {
-        "password_storage" Text "hashed" "what is kept of a password: hashed, plaintext or both; Berkeley DB files and stores of plugins keep it as it is unless this is set";
+        "password_storage" Text "hashed" "what is kept of a password: hashed, plaintext or both; Berkeley DB files, stores of plugins and SQL statements without '%p' keep it as it is unless this is set";
         "password_secrets" Words "SCRAM-SHA-256 SCRAM-SHA-1 SCRAM-SHA-512 SCRAM-SHA-384 SCRAM-SHA-224 CRAM-MD5 DIGEST-MD5" "the mechanisms whose secrets are kept of a hashed password";
     }
     "sasldb" {
@@ -113,6 +113,7 @@ known! {
         "sql_insert" Text "" "the statement that stores a property which is not there: also %v value";
         "sql_update" Text "" "the statement that stores a property which is there: also %v value";
         "sql_usessl" Flag "no" "whether the connection to the database is encrypted";
+        "sql_timeout" Number "10" "the seconds that connecting to a host may take, and as many that a statement may";
     }
     "ldapdb" {
         "ldapdb_uri" Text "" "the directory's servers";

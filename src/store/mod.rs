@@ -16,6 +16,7 @@ pub mod lmdb;
 pub mod memory;
 mod replace;
 pub mod sasldb;
+pub mod sql;
 mod stamp;
 
 /// What a store is told about the session that asks.
@@ -114,6 +115,11 @@ pub trait AuxProp: Any + Send + Sync {
     /// The name that the option `auxprop_plugin` gives.
     fn name(&self) -> &str;
 
+    /// Whether the options say enough for it to be asked. One for which they do not is as if it were not there.
+    fn is_configured(&self, _options: &dyn Options) -> bool {
+        true
+    }
+
     /// Adds to `props` the values of those [`wanted`](LookupFlags::wanted) that the user has.
     ///
     /// # Errors
@@ -158,22 +164,22 @@ pub trait AuxProp: Any + Send + Sync {
     }
 }
 
-/// The stores that the option `auxprop_plugin` selects, in its order; all of them without it. Several may have one name.
+/// The stores that the option `auxprop_plugin` selects, in its order; all of them without it. Several may have one name. Those for
+/// which options are missing are passed over.
 ///
 /// # Errors
 /// [`Code::NoMech`], with the name, when it selects none.
 pub fn select<'a, S: AsRef<dyn AuxProp>>(stores: &'a [S], options: &dyn Options) -> Result<Vec<&'a dyn AuxProp>> {
-    let Some(list) = options.get(None, "auxprop_plugin") else {
-        if stores.is_empty() {
-            return Err(not_found("[all]"));
-        }
-        return Ok(stores.iter().map(AsRef::as_ref).collect());
+    let named = |name: &str| {
+        stores.iter().map(AsRef::as_ref).filter(|store| store.name().eq_ignore_ascii_case(name)).collect::<Vec<_>>()
     };
-    let chosen: Vec<_> = list
-        .split_ascii_whitespace()
-        .flat_map(|name| stores.iter().map(AsRef::as_ref).filter(|store| store.name().eq_ignore_ascii_case(name)))
-        .collect();
-    if chosen.is_empty() { Err(not_found(&list)) } else { Ok(chosen) }
+    let list = options.get(None, "auxprop_plugin");
+    let chosen: Vec<&dyn AuxProp> = match &list {
+        None => stores.iter().map(AsRef::as_ref).collect(),
+        Some(list) => list.split_ascii_whitespace().flat_map(named).collect(),
+    };
+    let chosen: Vec<_> = chosen.into_iter().filter(|store| store.is_configured(options)).collect();
+    if chosen.is_empty() { Err(not_found(list.as_deref().unwrap_or("[all]"))) } else { Ok(chosen) }
 }
 
 fn not_found(wanted: &str) -> Error {

@@ -46,10 +46,11 @@ insert into properties values ('alice', 'host.example.com', 'userPassword', 'sec
 fn expect_sql(told: &[&str], dir: &TempDir) {
     let library = Library::under_test();
     let select = format!("sql_select={SELECT}");
-    let server = End::new(&library).with(&["auxprop_plugin=sql", &select]).with(told);
+    let server = End::new(&library).with(&["auxprop_plugin=sql", "prefer_plugins=sql", &select]).with(told);
     expect_users_of(&server, "sql", "libsql.so");
-    let mut config =
-        format!("auxprop_plugin: sql\nsql_select: {SELECT}\nsql_insert: {STORE_VALUE}\nsql_update: {STORE_VALUE}\n");
+    let mut config = "prefer_plugins: sql\n".to_owned();
+    config +=
+        &format!("auxprop_plugin: sql\nsql_select: {SELECT}\nsql_insert: {STORE_VALUE}\nsql_update: {STORE_VALUE}\n");
     for line in told {
         config += &(line.replacen('=', ": ", 1) + "\n");
     }

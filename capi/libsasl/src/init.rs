@@ -7,6 +7,7 @@ use std::sync::Arc;
 use oxisasl::config::{ConfigFile, Verdict, environment};
 use oxisasl::log::{Level, Log as _};
 use oxisasl::store::auxprop_sasldb::Sasldb;
+use oxisasl::store::sql::Sql;
 use oxisasl::{Client, Error, Result, Server};
 use oxisasl_capi_common::callbacks::{Callback, List};
 use oxisasl_capi_common::hooks::{self, Allocator, Calloc, Free, Malloc, Mutexes, Realloc};
@@ -105,7 +106,8 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
     let path = database.path(&options).to_string_lossy().into_owned();
     let refused = (calls::verify(list.find(cb::VERIFYFILE), &path, vrfy::PASSWD) != OK)
         .then(|| format!("the application refuses the password database {path}"));
-    let engine = Server::classic(name).options(options).log(log.clone()).store(Secrets::new(database, refused));
+    let database = Secrets::new(database, refused);
+    let engine = Server::classic(name).options(options).log(log.clone()).store(database).store(Sql::new());
     // Of an application's own secrets only its connections know.
     if list.find(cb::SERVER_GETSECRET).is_none() {
         for mechanism in HIDDEN {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use oxisasl::config::{ConfigFile, Layered, Options as _, Verdict, search_path};
 use oxisasl::log::Level;
 use oxisasl::store::auxprop_sasldb::Sasldb;
+use oxisasl::store::sql::Sql;
 use oxisasl::syslog::Syslog;
 use oxisasl::{Client, Code, Error, Result, Server, syslog};
 use oxisasl_capi_common::callbacks::{Callback, List};
@@ -204,7 +205,7 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
     for store in global::write(|global| std::mem::take(&mut global.early_stores)) {
         engine = engine.store(store);
     }
-    engine = engine.store(Sasldb::new());
+    engine = engine.store(Sasldb::new()).store(Sql::new());
     for canon in global::read(|global| global.canon_users.clone()) {
         engine = engine.canonicalizer(canon);
     }

@@ -178,7 +178,7 @@ fn client_info(list: Option<&str>, tell: Option<Tell<ClientMechanism>>, rock: *m
 
 fn auxprop_info(list: Option<&str>, tell: Option<Tell<AuxpropPlug>>, rock: *mut c_void) -> Result<()> {
     let (engine, _) = global::server()?;
-    let all: Vec<&Arc<dyn AuxProp>> = engine.stores().iter().collect();
+    let all: Vec<&Arc<dyn AuxProp>> = engine.configured_stores().collect();
     if tell.is_none() {
         print("List of auxprop plugins follows\n");
     }

@@ -10,7 +10,7 @@ use oxisasl::mech::BUILTIN;
 const UNUSED: &[&str] = &["GS2-IAKERB"];
 
 /// The stores that are built in.
-const STORES: &[&str] = &["sasldb"];
+const STORES: &[&str] = &["sasldb", "sql"];
 
 /// A plugin that distributions ship.
 pub struct Known {

@@ -1,0 +1,92 @@
+/* What a library answers from a database: each argument group is an operation, each line of output its answer. */
+#include <sasl/prop.h>
+#include <sasl/sasl.h>
+#include <sasl/saslplug.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int no_log(void *context, int level, const char *message) { (void)context; (void)level; (void)message; return SASL_OK; }
+static sasl_callback_t callbacks[] = {{SASL_CB_LOG, (int (*)(void))no_log, NULL}, {SASL_CB_LIST_END, NULL, NULL}};
+
+static sasl_conn_t *connection(void)
+{
+    sasl_conn_t *conn = NULL;
+    if (sasl_server_new("svc", "host.example", NULL, NULL, NULL, callbacks, 0, &conn) != SASL_OK) _exit(2);
+    return conn;
+}
+
+static int check(const char *user, const char *password)
+{
+    sasl_conn_t *conn = connection();
+    int code = sasl_checkpass(conn, user, strlen(user), password, strlen(password));
+    sasl_dispose(&conn);
+    return code;
+}
+
+/* The value of a property of a user whose password is right. */
+static void property(const char *user, const char *password, const char *name)
+{
+    sasl_conn_t *conn = connection();
+    const char *names[] = {name, NULL};
+    struct propval values[2] = {{0}};
+    sasl_auxprop_request(conn, names);
+    int code = sasl_checkpass(conn, user, strlen(user), password, strlen(password));
+    if (code == SASL_OK) prop_getnames(sasl_auxprop_getctx(conn), names, values);
+    printf("property %s %s: %d %s\n", user, name, code, values[0].values ? values[0].values[0] : "none");
+    sasl_dispose(&conn);
+}
+
+static void store(const char *user, const char *name, const char *value)
+{
+    sasl_conn_t *conn = connection();
+    struct propctx *ctx = prop_new(0);
+    const char *names[] = {name, NULL};
+    prop_request(ctx, names);
+    prop_set(ctx, name, value, 0);
+    printf("store %s %s: %d\n", user, name, sasl_auxprop_store(conn, ctx, user));
+    prop_dispose(&ctx);
+    sasl_dispose(&conn);
+}
+
+int main(int count, char **arg)
+{
+    if (sasl_server_init(callbacks, "sqltest") != SASL_OK) return 2;
+    for (int i = 1; i < count;) {
+        const char *what = arg[i++];
+        if (!strcmp(what, "can")) {
+            printf("can store: %d\n", sasl_auxprop_store(NULL, NULL, NULL));
+        } else if (!strcmp(what, "check")) {
+            printf("check %s %s: %d\n", arg[i], arg[i + 1], check(arg[i], arg[i + 1]));
+            i += 2;
+        } else if (!strcmp(what, "exists")) {
+            sasl_conn_t *conn = connection();
+            printf("exists %s: %d\n", arg[i], sasl_user_exists(conn, "svc", NULL, arg[i]));
+            sasl_dispose(&conn);
+            i += 1;
+        } else if (!strcmp(what, "set")) {
+            sasl_conn_t *conn = connection();
+            printf("set %s: %d\n", arg[i], sasl_setpass(conn, arg[i], arg[i + 1], strlen(arg[i + 1]), NULL, 0, SASL_SET_CREATE));
+            sasl_dispose(&conn);
+            i += 2;
+        } else if (!strcmp(what, "property")) {
+            property(arg[i], arg[i + 1], arg[i + 2]);
+            i += 3;
+        } else if (!strcmp(what, "store")) {
+            store(arg[i], arg[i + 1], arg[i + 2]);
+            i += 3;
+        } else if (!strcmp(what, "fork")) {
+            /* The child does what follows, then the parent does it too. */
+            fflush(stdout);
+            pid_t child = fork();
+            int status = 0;
+            if (child == 0) continue;
+            if (waitpid(child, &status, 0) != child || status != 0) return 3;
+        } else {
+            return 4;
+        }
+    }
+    sasl_done();
+    return 0;
+}

@@ -1,0 +1,11 @@
+//! `auxprop_plugin: sql` on real databases: PostgreSQL, MariaDB and SQLite.
+
+#[path = "../rig/mod.rs"]
+mod rig;
+
+mod application;
+mod hostile;
+mod logins;
+mod outage;
+mod server;
+mod stock;
