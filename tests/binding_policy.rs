@@ -116,3 +116,39 @@ fn a_client_chooses_what_its_policy_allows() {
     assert_eq!(chosen("require", true, "SCRAM-SHA-256 PLAIN"), Err(Code::NoMech));
     assert_eq!(chosen("sometimes", true, "SCRAM-SHA-256 PLAIN"), Err(Code::NoMech));
 }
+
+#[test]
+fn of_several_bindings_the_client_names_one() {
+    let named = |name: &str| ChannelBinding { name: name.into(), data: name.as_bytes().to_vec(), critical: false };
+    for name in ["tls-exporter", "tls-unique", "tls-server-end-point"] {
+        let server = server("prefer", true);
+        for other in ["tls-unique", "tls-server-end-point"] {
+            server.add_binding(named(other));
+        }
+        let client = client("require", false);
+        client.add_binding(if name == "tls-exporter" { binding() } else { named(name) });
+        let (_, flag) = login(&client, &server, "SCRAM-SHA-256-PLUS").unwrap();
+        assert_eq!(flag, format!("p={name}"));
+        // The data of another one will not do.
+        server.add_binding(ChannelBinding { data: b"other".to_vec(), ..named(name) });
+        login(&client, &server, "SCRAM-SHA-256-PLUS").unwrap_err();
+    }
+}
+
+#[test]
+fn an_empty_binding_binds_nothing() {
+    let empty = ChannelBinding { data: Vec::new(), ..binding() };
+    let (ours, theirs) = (client("prefer", false), server("prefer", true));
+    ours.add_binding(empty.clone());
+    let error = login(&ours, &theirs, "SCRAM-SHA-256-PLUS SCRAM-SHA-256").unwrap_err();
+    assert_eq!(error.code(), Code::BadBinding, "{error:?}");
+    let (ours, theirs) = (client("prefer", true), server("prefer", false));
+    theirs.add_binding(empty);
+    let error = login(&ours, &theirs, "SCRAM-SHA-256-PLUS SCRAM-SHA-256").unwrap_err();
+    assert_eq!(error.code(), Code::BadBinding, "{error:?}");
+    // One that the server has never heard of is refused as well.
+    let theirs = server("prefer", false);
+    theirs.add_binding(ChannelBinding { name: "tls-unique".into(), ..binding() });
+    let error = login(&ours, &theirs, "SCRAM-SHA-256-PLUS SCRAM-SHA-256").unwrap_err();
+    assert_eq!(error.code(), Code::BadBinding, "{error:?}");
+}
