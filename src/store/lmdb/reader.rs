@@ -16,11 +16,27 @@ use crate::error::{Code, Error, Result};
 use crate::secret::Secret;
 use crate::store::stamp::Stamp;
 
-/// Files of at most this many bytes are checked whole before they are read.
-const CHECKED_FOR_READING: u64 = 1 << 20;
-/// The same before LMDB itself writes to them, as damage would end the process.
-#[cfg(feature = "lmdb")]
-const CHECKED_FOR_WRITING: u64 = 1 << 24;
+/// What a file is read for.
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    Reading,
+    /// LMDB itself is to write to it: damage would end the process.
+    #[cfg(feature = "lmdb")]
+    Writing,
+}
+
+impl Purpose {
+    /// Whether a file of so many bytes is checked whole. Where others keep writing the check would never come to an end: whoever
+    /// only reads does without, and finds damage where it comes to it.
+    fn checks(self, length: u64, attempt: usize) -> bool {
+        match self {
+            Purpose::Reading => length <= 1 << 20 && attempt == 0,
+            #[cfg(feature = "lmdb")]
+            Purpose::Writing => length <= 1 << 24,
+        }
+    }
+}
+
 /// How often a file is read again that others keep writing to.
 const TRIES: usize = 64;
 
@@ -58,19 +74,19 @@ impl Reader {
 
     /// The values of several keys, of at most `limit` bytes each.
     pub(super) fn get_many(&self, keys: &[Vec<u8>], limit: usize) -> Result<Answer<Vec<Option<Secret>>>> {
-        self.read(CHECKED_FOR_READING, |snapshot| keys.iter().map(|key| snapshot.get(key, limit)).collect())
+        self.read(Purpose::Reading, |snapshot| keys.iter().map(|key| snapshot.get(key, limit)).collect())
     }
 
     /// All keys, in their order.
     pub(super) fn keys(&self) -> Result<Answer<Vec<Vec<u8>>>> {
-        self.read(CHECKED_FOR_READING, |snapshot| snapshot.keys())
+        self.read(Purpose::Reading, |snapshot| snapshot.keys())
     }
 
     /// Makes sure that LMDB itself may change these keys: it takes for granted that a file is sound.
     #[cfg(feature = "lmdb")]
     pub(super) fn check_for_writing(&self, keys: &[Vec<u8>]) -> Result<()> {
         let look = |snapshot: &Snapshot<'_>| keys.iter().try_for_each(|key| snapshot.get(key, usize::MAX).map(|_| ()));
-        self.read(CHECKED_FOR_WRITING, look).map(|_| ())
+        self.read(Purpose::Writing, look).map(|_| ())
     }
 
     /// Takes the file for sound as LMDB itself has just left it.
@@ -84,7 +100,7 @@ impl Reader {
         }
     }
 
-    fn read<T>(&self, checked: u64, read: impl Fn(&Snapshot<'_>) -> Read<T>) -> Result<Answer<T>> {
+    fn read<T>(&self, purpose: Purpose, read: impl Fn(&Snapshot<'_>) -> Read<T>) -> Result<Answer<T>> {
         if cfg!(not(target_pointer_width = "64")) {
             return Ok(Answer::Busy);
         }
@@ -97,11 +113,11 @@ impl Reader {
             let snapshot = match Snapshot::new(&opened.file) {
                 Ok(snapshot) => snapshot,
                 // A meta page may be half written.
-                Err(_) if attempt < 3 => continue,
+                Err(_) if attempt < TRIES / 4 => continue,
                 Err(problem) => return Err(self.problem(problem)),
             };
             let state = (stamp, snapshot.meta.transaction);
-            let known = stamp.length > checked || *self.sound() == Some(state);
+            let known = !purpose.checks(stamp.length, attempt) || *self.sound() == Some(state);
             let answer = if known { Ok(()) } else { snapshot.verify() }.and_then(|()| read(&snapshot));
             if snapshot.is_newest() {
                 if !known && answer.is_ok() {

@@ -15,6 +15,8 @@ use crate::secret::Secret;
 const NUMBERED: u16 = 8;
 /// One that is kept there as well: the database is a file and not a folder.
 const SINGLE_FILE: u16 = 0x4000;
+/// How often the two meta pages are looked at that others keep writing to.
+const TRIES: usize = 64;
 /// More levels than any file can have.
 const MAX_DEPTH: u16 = 32;
 
@@ -185,9 +187,18 @@ fn newest(file: &File) -> Read<Meta> {
             Err(error) => Err(Problem::Io { page: number, error }),
         }
     };
-    let first = read(0, 0)?;
-    let second = read(1, first.page_size as u64)?;
-    // They are written by turns.
+    let mut first = read(0, 0)?;
+    let mut second = read(1, first.page_size as u64)?;
+    // They are written by turns: while the first stays what it was, at most one transaction has been completed between the two
+    // looks. Otherwise the two are of different moments.
+    for _ in 0..TRIES {
+        let again = read(0, 0)?;
+        if again.transaction == first.transaction {
+            break;
+        }
+        first = again;
+        second = read(1, first.page_size as u64)?;
+    }
     let (older, newer) = if first.transaction > second.transaction { (second, first) } else { (first, second) };
     match newer.page_size == older.page_size && newer.transaction - older.transaction <= 1 {
         true => Ok(newer),
