@@ -163,10 +163,12 @@ pub struct Target {
 pub struct Connection {
     my: &'static Functions,
     raw: NonNull<c_void>,
+    /// What its descriptor stands for.
+    descriptor: Option<Descriptor>,
 }
 
 // SAFETY: the library's connections belong to no thread; it only asks that no two use one at the same time, and every method
-// but `descriptor`, which reads a number, takes `&mut self`.
+// but `is_intact`, which reads numbers, takes `&mut self`.
 unsafe impl Send for Connection {}
 
 impl Connection {
@@ -179,7 +181,7 @@ impl Connection {
         // SAFETY: NULL asks for a new one, which is the caller's.
         let raw = unsafe { (my.init)(null_mut()) };
         let raw = NonNull::new(raw).ok_or_else(|| Failure::Lost("no memory for a connection".into()))?;
-        let mut connection = Connection { my, raw };
+        let mut connection = Connection { my, raw, descriptor: None };
         connection.prepare(target)?;
         let text = |text: &Option<CString>| text.as_ref().map_or(null(), |text| text.as_ptr());
         // SAFETY: the connection is initialised; each text is NULL or a C string, which the library copies.
@@ -198,6 +200,7 @@ impl Connection {
         if connected.is_null() {
             return Err(Failure::Lost(connection.text()));
         }
+        connection.descriptor = Descriptor::of(connection.socket());
         // SAFETY: it is connected.
         if target.encrypted && unsafe { (my.cipher)(raw.as_ptr()) }.is_null() {
             return Err(Failure::Lost("the server does not encrypt, and sql_usessl demands it".into()));
@@ -266,11 +269,15 @@ impl Connection {
         if code == 0 { Ok(()) } else { Err(failure(number, self.text(), deadline)) }
     }
 
-    /// The descriptor of the connection, to see that it is still the one that was opened.
+    /// Whether its descriptor still stands for the connection.
     #[must_use]
-    pub fn descriptor(&self) -> Option<Descriptor> {
+    pub fn is_intact(&self) -> bool {
+        self.descriptor.is_some_and(Descriptor::is_current)
+    }
+
+    fn socket(&self) -> c_int {
         // SAFETY: the connection is open.
-        Descriptor::of(unsafe { (self.my.socket)(self.raw.as_ptr()) })
+        unsafe { (self.my.socket)(self.raw.as_ptr()) }
     }
 
     fn text(&mut self) -> String {
@@ -281,6 +288,10 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        // What another file has taken the place of would be written to, and closed.
+        if self.descriptor.is_some() && self.socket() >= 0 && !self.is_intact() {
+            return;
+        }
         // SAFETY: the connection came from the library, and this is its last use.
         unsafe { (self.my.close)(self.raw.as_ptr()) };
     }

@@ -89,10 +89,12 @@ unsafe extern "C" fn no_notice(_: *mut c_void, _: *const c_char) {}
 pub struct Connection {
     pq: &'static Functions,
     raw: NonNull<c_void>,
+    /// What its descriptor stands for.
+    descriptor: Option<Descriptor>,
 }
 
 // SAFETY: libpq's connections belong to no thread; it only asks that no two use one at the same time, and every method but
-// `descriptor`, which reads a number, takes `&mut self`.
+// `is_intact`, which reads numbers, takes `&mut self`.
 unsafe impl Send for Connection {}
 
 impl Connection {
@@ -108,10 +110,11 @@ impl Connection {
         // SAFETY: both lists have C strings and end with NULL. The library copies them.
         let raw = unsafe { (pq.connect_start)(names.as_ptr(), values.as_ptr(), 0) };
         let raw = NonNull::new(raw).ok_or_else(|| Failure::Lost("no memory for a connection".into()))?;
-        let mut connection = Connection { pq, raw };
+        let mut connection = Connection { pq, raw, descriptor: None };
         // SAFETY: the connection is open, and the function is good for as long as the program runs.
         unsafe { (pq.set_notice_processor)(raw.as_ptr(), Some(no_notice), std::ptr::null_mut()) };
         connection.establish(deadline)?;
+        connection.descriptor = Descriptor::of(connection.socket());
         // SAFETY: the connection is open.
         unsafe { (pq.set_nonblocking)(raw.as_ptr(), 1) };
         Ok(connection)
@@ -166,10 +169,10 @@ impl Connection {
         }
     }
 
-    /// The descriptor of the connection, to see that it is still the one that was opened.
+    /// Whether its descriptor still stands for the connection.
     #[must_use]
-    pub fn descriptor(&self) -> Option<Descriptor> {
-        Descriptor::of(self.socket())
+    pub fn is_intact(&self) -> bool {
+        self.descriptor.is_some_and(Descriptor::is_current)
     }
 
     fn send_all(&mut self, deadline: Instant) -> Result<(), Failure> {
@@ -224,6 +227,10 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        // What another file has taken the place of would be written to, and closed.
+        if self.descriptor.is_some() && self.socket() >= 0 && !self.is_intact() {
+            return;
+        }
         // SAFETY: the connection came from the library, and this is its last use.
         unsafe { (self.pq.finish)(self.raw.as_ptr()) };
     }

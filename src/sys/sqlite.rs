@@ -24,7 +24,6 @@ const NULL: c_int = 5;
 const OPEN_READWRITE: c_int = 2;
 /// One connection is used by many threads, in turn.
 const OPEN_FULLMUTEX: c_int = 0x0001_0000;
-const FCNTL_HAS_MOVED: c_int = 20;
 /// How many steps of SQLite's machine pass between two looks at the clock.
 const STEPS: c_int = 10_000;
 
@@ -55,7 +54,6 @@ functions! {
     message: unsafe extern "C" fn(Raw) -> *const c_char = c"sqlite3_errmsg";
     busy_timeout: unsafe extern "C" fn(Raw, c_int) -> c_int = c"sqlite3_busy_timeout";
     progress: unsafe extern "C" fn(Raw, c_int, Option<Progress>, *mut c_void) = c"sqlite3_progress_handler";
-    file_control: unsafe extern "C" fn(Raw, *const c_char, c_int, *mut c_void) -> c_int = c"sqlite3_file_control";
     prepare: unsafe extern "C" fn(Raw, *const c_char, c_int, *mut Raw, *mut *const c_char) -> c_int
         = c"sqlite3_prepare_v2";
     bind_text: unsafe extern "C" fn(Raw, c_int, *const c_char, c_int, Destructor) -> c_int = c"sqlite3_bind_text";
@@ -99,17 +97,6 @@ impl Connection {
         let raw = NonNull::new(raw).ok_or_else(|| Failure::Lost("no memory to open the database".into()))?;
         let mut connection = Connection { lite, raw };
         if code == OK { Ok(connection) } else { Err(Failure::Lost(connection.message())) }
-    }
-
-    /// Whether another file has taken the place of the one that is open, or none has.
-    #[must_use]
-    pub fn has_moved(&mut self) -> bool {
-        let mut moved: c_int = 0;
-        // SAFETY: the connection is open, and what is asked for is an int.
-        let code = unsafe {
-            (self.lite.file_control)(self.raw.as_ptr(), c"main".as_ptr(), FCNTL_HAS_MOVED, (&raw mut moved).cast())
-        };
-        code != OK || moved != 0
     }
 
     /// Runs a statement with parameters, each of them a text or NULL.

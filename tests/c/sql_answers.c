@@ -1,9 +1,11 @@
 /* What a library answers from a database: each argument group is an operation, each line of output its answer. */
+#include <fcntl.h>
 #include <sasl/prop.h>
 #include <sasl/sasl.h>
 #include <sasl/saslplug.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,6 +78,13 @@ int main(int count, char **arg)
         } else if (!strcmp(what, "store")) {
             store(arg[i], arg[i + 1], arg[i + 2]);
             i += 3;
+        } else if (!strcmp(what, "strangers")) {
+            /* A file takes the place of every descriptor but the first three, as where a daemon closes what it does not know. */
+            int file = open(arg[i++], O_RDWR | O_CREAT | O_APPEND, 0600), taken = 0;
+            struct stat status;
+            for (int fd = 3; fd < 256; fd++)
+                if (fd != file && fstat(fd, &status) == 0) taken += dup2(file, fd) == fd;
+            printf("%s\n", taken ? "taken" : "there is none");
         } else if (!strcmp(what, "fork")) {
             /* The child does what follows, then the parent does it too. */
             fflush(stdout);

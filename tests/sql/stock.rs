@@ -154,3 +154,21 @@ fn a_child_has_a_connection_of_its_own() {
         assert_ne!(child, before, "{kind:?}: {said}");
     }
 }
+
+/// A connection whose descriptor another file has taken is not used, and that file is neither written to nor closed.
+#[test]
+fn a_descriptor_that_was_taken_is_left_alone() {
+    let library = Library::under_test();
+    if library.is_stock() {
+        return;
+    }
+    for kind in [Kind::Postgres, Kind::Maria] {
+        let database =
+            Database::start(kind, &format!("{PASSWORDS} INSERT INTO users VALUES ('u', 'host.example', 'x');"));
+        let file = database.dir.join("strangers");
+        let operations = format!("check u x strangers {} check u x check u y", file.display());
+        let said = answers(&database, &library, SELECT_PASSWORD, &operations);
+        assert_eq!(said, "check u x: 0\ntaken\ncheck u x: 0\ncheck u y: -13\n", "{kind:?}");
+        assert_eq!(std::fs::read(&file).expect("the file"), b"", "{kind:?}");
+    }
+}

@@ -95,8 +95,8 @@ pub(super) trait Link: Send {
         self.run(&Statement { text: text.to_owned(), parameters: Vec::new() }, deadline).map(|_| ())
     }
 
-    /// Whether it looks as if it could still be used, without asking the server.
-    fn is_usable(&mut self) -> bool;
+    /// Whether it may be used again, as far as can be told without asking the server.
+    fn can_be_kept(&self) -> bool;
 }
 
 /// Connects to a host, `host` or `host:port`; an empty one is what the client library takes by itself.

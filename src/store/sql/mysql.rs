@@ -7,13 +7,10 @@ use super::driver::{Link, host_and_port};
 use super::settings::Settings;
 use super::template::Statement;
 use crate::sys::mysql::{Connection, Target};
-use crate::sys::sql::{Descriptor, Failure, Rows};
+use crate::sys::sql::{Failure, Rows};
 
 /// A connection to MySQL or MariaDB.
-pub(super) struct Mysql {
-    connection: Connection,
-    descriptor: Option<Descriptor>,
-}
+pub(super) struct Mysql(Connection);
 
 impl Mysql {
     /// Connects to a host: a name, an address, or the path of a socket.
@@ -23,7 +20,7 @@ impl Mysql {
     pub(super) fn open(settings: &Settings, host: &str) -> Result<Self, Failure> {
         let (host, port) = host_and_port(host);
         let (host, socket) = if host.starts_with('/') { ("", host) } else { (host, "") };
-        let connection = Connection::open(&Target {
+        let target = Target {
             host: text(host.as_bytes())?,
             port: port.unwrap_or_default(),
             socket: text(socket.as_bytes())?,
@@ -32,24 +29,23 @@ impl Mysql {
             database: text(settings.database.as_bytes())?,
             encrypted: settings.encrypted,
             timeout: settings.timeout,
-        })?;
-        let descriptor = connection.descriptor();
-        Ok(Mysql { connection, descriptor })
+        };
+        Connection::open(&target).map(Mysql)
     }
 }
 
 impl Link for Mysql {
     fn run(&mut self, statement: &Statement<'_>, deadline: Instant) -> Result<Rows, Failure> {
-        self.connection.query(&statement.text, &statement.parameters, deadline)
+        self.0.query(&statement.text, &statement.parameters, deadline)
     }
 
     fn command(&mut self, text: &str, deadline: Instant) -> Result<(), Failure> {
         // Those of transactions are none of what can be prepared.
-        self.connection.command(text, deadline)
+        self.0.command(text, deadline)
     }
 
-    fn is_usable(&mut self) -> bool {
-        self.descriptor.is_some_and(Descriptor::is_current)
+    fn can_be_kept(&self) -> bool {
+        self.0.is_intact()
     }
 }
 

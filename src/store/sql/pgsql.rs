@@ -7,13 +7,10 @@ use super::driver::{Link, host_and_port};
 use super::settings::Settings;
 use super::template::Statement;
 use crate::sys::pq;
-use crate::sys::sql::{Descriptor, Failure, Rows};
+use crate::sys::sql::{Failure, Rows};
 
 /// A connection to PostgreSQL.
-pub(super) struct Pgsql {
-    connection: pq::Connection,
-    descriptor: Option<Descriptor>,
-}
+pub(super) struct Pgsql(pq::Connection);
 
 impl Pgsql {
     /// Connects to a host: a name, an address, or the directory of a socket.
@@ -40,9 +37,7 @@ impl Pgsql {
                 parameters.push((name, c_string(value)?));
             }
         }
-        let connection = pq::Connection::open(&parameters, deadline)?;
-        let descriptor = connection.descriptor();
-        Ok(Pgsql { connection, descriptor })
+        pq::Connection::open(&parameters, deadline).map(Pgsql)
     }
 }
 
@@ -50,11 +45,11 @@ impl Link for Pgsql {
     fn run(&mut self, statement: &Statement<'_>, deadline: Instant) -> Result<Rows, Failure> {
         let text = c_string(statement.text.as_bytes())?;
         let parameters = statement.parameters.iter().map(|value| value.map(c_string).transpose());
-        self.connection.query(&text, &parameters.collect::<Result<Vec<_>, _>>()?, deadline)
+        self.0.query(&text, &parameters.collect::<Result<Vec<_>, _>>()?, deadline)
     }
 
-    fn is_usable(&mut self) -> bool {
-        self.descriptor.is_some_and(Descriptor::is_current)
+    fn can_be_kept(&self) -> bool {
+        self.0.is_intact()
     }
 }
 

@@ -115,14 +115,17 @@ impl Pool {
 
     fn take(&self) -> Option<Box<dyn Link>> {
         loop {
-            let mut link = self.idle().links.pop()?;
-            if link.is_usable() {
+            let link = self.idle().links.pop()?;
+            if link.can_be_kept() {
                 return Some(link);
             }
         }
     }
 
     fn keep(&self, link: Box<dyn Link>) {
+        if !link.can_be_kept() {
+            return;
+        }
         let mut idle = self.idle();
         if idle.links.len() < IDLE_MAX {
             idle.links.push(link);

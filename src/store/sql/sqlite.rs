@@ -30,8 +30,10 @@ impl Link for Sqlite {
         self.0.query(&c_string(&statement.text)?, &statement.parameters, deadline)
     }
 
-    fn is_usable(&mut self) -> bool {
-        !self.0.has_moved()
+    /// Never: a file that is open is not seen to be replaced, and neither are its descriptors where a daemon closes what it does not
+    /// know. Opening one takes less than a message to a server.
+    fn can_be_kept(&self) -> bool {
+        false
     }
 }
 
