@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 # The programs of some tests run as other users. Where these cannot look into this folder (one below /root, say), the
 # checks run in a view of the system in which it is also somewhere else.
 if [ "$(id -u)" = 0 ] && [ -z "${OXISASL_CHECK_MOVED-}" ] &&
-    ! setpriv --reuid=65534 --regid=65534 --clear-groups test -r scripts/check.sh; then
+    ! setpriv --reuid=65534 --regid=65534 --clear-groups test -r "$PWD/scripts/check.sh"; then
     place=$(mktemp -d /tmp/oxisasl-check-XXXXXX)
     chmod 755 "$place"
     echo "Other users cannot read $PWD: running in $place, where it is mounted for these checks"
