@@ -18,12 +18,11 @@ pub(super) const HEADER: usize = 16;
 pub(super) const META: usize = 152;
 /// What stands for no page.
 pub(super) const NO_PAGE: u64 = u64::MAX;
-/// Page flags.
+/// Page flags. A page in a file has one of these and no other: LMDB would take one that says that it is being written for its own
+/// copy of a page.
 const BRANCH: u16 = 1;
 const LEAF: u16 = 2;
 const CHAIN: u16 = 4;
-/// A page that says so of itself is being written; in a file that means nothing.
-const DIRTY: u16 = 0x10;
 /// The value of a node is on a chain of pages of its own.
 const LONG: u16 = 1;
 /// Bytes of a node before its key.
@@ -185,7 +184,7 @@ impl<'a> Page<'a> {
         if own != number {
             return damaged(number, format!("it says that it is page {own}"));
         }
-        let is_leaf = match flags & !DIRTY {
+        let is_leaf = match flags {
             BRANCH => false,
             LEAF => true,
             flags => return damaged(number, format!("it is of type {flags:#x} where a page of a tree should be")),
@@ -279,7 +278,7 @@ impl<'a> Page<'a> {
 /// How many pages the chain has whose first page this is.
 pub(super) fn chain(bytes: &[u8], number: u64) -> Read<u32> {
     match (u64_at(bytes, 0), u16_at(bytes, 10), u32_at(bytes, 12)) {
-        (Some(own), Some(flags), Some(count)) if own == number && flags & !DIRTY == CHAIN => Ok(count),
+        (Some(own), Some(flags), Some(count)) if own == number && flags == CHAIN => Ok(count),
         _ => damaged(number, "it is not the beginning of a long value"),
     }
 }
