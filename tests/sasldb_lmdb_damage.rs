@@ -180,6 +180,24 @@ fn a_changed_byte_is_noticed_or_harmless() {
     assert!(noticed > tried / 8, "{noticed} of {tried}");
 }
 
+/// LMDB writes to a page that says so where it lies: into a file that is mapped for reading.
+#[test]
+fn a_page_that_says_that_it_is_being_written_is_damaged() {
+    let scratch = scratch();
+    let db = scratch.path("db");
+    let original = make(&db, 100);
+    let mut refused = 0;
+    for at in (2 * PAGE..original.len()).step_by(PAGE).map(|page| page + 10) {
+        let mut damaged = original.clone();
+        damaged[at] |= 0x10;
+        place(&db, &damaged);
+        let file = SasldbFile::new(&db, LmdbOptions::default());
+        refused += usize::from(file.put("user50", REALM, PROPERTY, b"value").is_err());
+    }
+    // All of the main tree, and of the list of unused pages; some pages are in neither.
+    assert!(refused >= 8, "{refused}");
+}
+
 #[test]
 fn every_truncation_is_noticed() {
     let scratch = scratch();
