@@ -9,6 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* The descriptors that a file has taken, and that file. */
+static char taken[256];
+static ino_t stranger;
+
 static int no_log(void *context, int level, const char *message) { (void)context; (void)level; (void)message; return SASL_OK; }
 static sasl_callback_t callbacks[] = {{SASL_CB_LOG, (int (*)(void))no_log, NULL}, {SASL_CB_LIST_END, NULL, NULL}};
 
@@ -80,11 +84,17 @@ int main(int count, char **arg)
             i += 3;
         } else if (!strcmp(what, "strangers")) {
             /* A file takes the place of every descriptor but the first three, as where a daemon closes what it does not know. */
-            int file = open(arg[i++], O_RDWR | O_CREAT | O_APPEND, 0600), taken = 0;
+            int file = open(arg[i++], O_RDWR | O_CREAT | O_APPEND, 0600);
             struct stat status;
+            if (fstat(file, &status) == 0) stranger = status.st_ino;
             for (int fd = 3; fd < 256; fd++)
-                if (fd != file && fstat(fd, &status) == 0) taken += dup2(file, fd) == fd;
-            printf("%s\n", taken ? "taken" : "there is none");
+                if (fd != file && fstat(fd, &status) == 0) taken[fd] = dup2(file, fd) == fd;
+        } else if (!strcmp(what, "closed")) {
+            struct stat status;
+            int all = 0, closed = 0;
+            for (int fd = 3; fd < 256; fd++)
+                if (taken[fd]) all++, closed += fstat(fd, &status) != 0 || status.st_ino != stranger;
+            printf("%s, closed %d\n", all ? "taken" : "none taken", closed);
         } else if (!strcmp(what, "fork")) {
             /* The child does what follows, then the parent does it too. */
             fflush(stdout);

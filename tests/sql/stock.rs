@@ -166,9 +166,9 @@ fn a_descriptor_that_was_taken_is_left_alone() {
         let database =
             Database::start(kind, &format!("{PASSWORDS} INSERT INTO users VALUES ('u', 'host.example', 'x');"));
         let file = database.dir.join("strangers");
-        let operations = format!("check u x strangers {} check u x check u y", file.display());
+        let operations = format!("check u x strangers {} check u x check u y closed", file.display());
         let said = answers(&database, &library, SELECT_PASSWORD, &operations);
-        assert_eq!(said, "check u x: 0\ntaken\ncheck u x: 0\ncheck u y: -13\n", "{kind:?}");
+        assert_eq!(said, "check u x: 0\ncheck u x: 0\ncheck u y: -13\ntaken, closed 0\n", "{kind:?}");
         assert_eq!(std::fs::read(&file).expect("the file"), b"", "{kind:?}");
     }
 }
