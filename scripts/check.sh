@@ -7,10 +7,12 @@ cd "$(dirname "$0")/.."
 # checks run in a view of the system in which it is also somewhere else.
 if [ "$(id -u)" = 0 ] && [ -z "${OXISASL_CHECK_MOVED-}" ] &&
     ! setpriv --reuid=65534 --regid=65534 --clear-groups test -r "$PWD/scripts/check.sh"; then
-    place=$(mktemp -d /tmp/oxisasl-check-XXXXXX)
+    place=$(mktemp -d)
+    trap 'rmdir "$place"' EXIT
     chmod 755 "$place"
     echo "Other users cannot read $PWD: running in $place, where it is mounted for these checks"
-    OXISASL_CHECK_MOVED=yes exec unshare -m sh -c 'mount --bind "$PWD" "$1" && cd "$1" && exec sh scripts/check.sh' sh "$place"
+    OXISASL_CHECK_MOVED=yes unshare -m sh -c 'mount --bind "$PWD" "$1" && cd "$1" && exec sh scripts/check.sh' sh "$place"
+    exit
 fi
 
 step() { printf '\n== %s\n' "$*"; }

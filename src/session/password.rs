@@ -102,8 +102,8 @@ impl ServerSession {
         })?;
         // A database of 1.5 can have the secret of one mechanism and not those of the others; a password that is kept as it is
         // becomes what new ones are kept as.
-        let unfinished = self.server.naming == Naming::Classic || self.stored_plaintext_is_obsolete();
-        if let Some(transition) = self.transition().filter(|_| foreign || unfinished) {
+        let unfinished = || self.server.naming == Naming::Classic || self.stored_plaintext_is_obsolete();
+        if let Some(transition) = self.transition().filter(|_| foreign || unfinished()) {
             self.do_transition(transition, &user, password);
         }
         Ok(())

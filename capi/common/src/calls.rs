@@ -9,6 +9,7 @@ use std::slice;
 
 use oxisasl::config::Options;
 use oxisasl::log::{Level, Log};
+use oxisasl::prompt::PromptKind;
 use oxisasl::{Code, Error, Result, Secret};
 
 use crate::callbacks::{Found, List};
@@ -49,6 +50,33 @@ pub mod cb {
     pub const NOECHOPROMPT: c_ulong = 0x4006;
     /// Whether one user may act as another.
     pub const PROXY_POLICY: c_ulong = 0x8001;
+}
+
+/// The id of the callback that answers a question; that for a realm has another number in each interface.
+#[must_use]
+pub fn callback_id(kind: PromptKind, realm: c_ulong) -> c_ulong {
+    match kind {
+        PromptKind::User => cb::USER,
+        PromptKind::AuthName => cb::AUTHNAME,
+        PromptKind::Pass => cb::PASS,
+        PromptKind::EchoPrompt => cb::ECHOPROMPT,
+        PromptKind::Realm => realm,
+        _ => cb::NOECHOPROMPT,
+    }
+}
+
+/// The question that a callback of an id answers.
+#[must_use]
+pub fn prompt_kind(id: c_ulong, realm: c_ulong) -> Option<PromptKind> {
+    Some(match id {
+        cb::USER => PromptKind::User,
+        cb::AUTHNAME => PromptKind::AuthName,
+        cb::PASS => PromptKind::Pass,
+        cb::ECHOPROMPT => PromptKind::EchoPrompt,
+        cb::NOECHOPROMPT => PromptKind::NoEchoPrompt,
+        id if id == realm => PromptKind::Realm,
+        _ => return None,
+    })
 }
 
 /// The code of success.

@@ -13,6 +13,7 @@ use oxisasl::policy::{SecurityProps, Ssf};
 use oxisasl::prompt::{Answer, Answers, Prompt, PromptKind};
 use oxisasl::{ClientSession, Code, Error, Result, Secret, ServerSession};
 use oxisasl_capi_common::callbacks::{Found, List};
+use oxisasl_capi_common::calls as common;
 use oxisasl_capi_common::slots::Slots;
 
 use crate::abi::{self, cb};
@@ -260,27 +261,12 @@ impl ClientHooks for Hooks {
 
 /// The id of the callback that answers a question.
 pub fn callback_id(kind: PromptKind) -> c_ulong {
-    match kind {
-        PromptKind::User => cb::USER,
-        PromptKind::AuthName => cb::AUTHNAME,
-        PromptKind::Pass => cb::PASS,
-        PromptKind::EchoPrompt => cb::ECHOPROMPT,
-        PromptKind::Realm => cb::GETREALM,
-        _ => cb::NOECHOPROMPT,
-    }
+    common::callback_id(kind, cb::GETREALM)
 }
 
 /// The question that a callback of an id answers.
 pub fn prompt_kind(id: c_ulong) -> Option<PromptKind> {
-    Some(match id {
-        cb::USER => PromptKind::User,
-        cb::AUTHNAME => PromptKind::AuthName,
-        cb::PASS => PromptKind::Pass,
-        cb::ECHOPROMPT => PromptKind::EchoPrompt,
-        cb::NOECHOPROMPT => PromptKind::NoEchoPrompt,
-        cb::GETREALM => PromptKind::Realm,
-        _ => return None,
-    })
+    common::prompt_kind(id, cb::GETREALM)
 }
 
 /// A client's credentials, out of what the application gave along and its callbacks.
