@@ -11,12 +11,13 @@ use std::process::Command;
 use common::base::{TempDir, must, run};
 use common::told;
 
-const TOOLS: [(&str, &str); 5] = [
+const TOOLS: [(&str, &str); 6] = [
     ("saslpasswd", common::SASLPASSWD),
     ("sasldblistusers", common::SASLDBLISTUSERS),
     ("saslpasswd2", common::SASLPASSWD2),
     ("sasldblistusers2", common::SASLDBLISTUSERS2),
     ("testsaslauthd", common::TESTSASLAUTHD),
+    ("sasldoctor", common::SASLDOCTOR),
 ];
 
 fn make(root: &Path, target: &str) -> Command {
