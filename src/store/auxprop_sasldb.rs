@@ -31,9 +31,9 @@ enum Layout {
 }
 
 /// The property that may have several values: verifiers of SCRAM (RFC 5803). An entry has them with line feeds between.
-const SEVERAL: &str = "authPassword";
+pub const SEVERAL: &str = "authPassword";
 /// The entry, for no user and no realm, that [`AuxProp::salt_key`] gives. The first verifier that is stored makes it.
-const SALT_KEY: &str = "oxisaslSaltKey";
+pub const SALT_KEY: &str = "oxisaslSaltKey";
 
 /// What the properties of mechanisms' own secrets begin with.
 const OWN_SECRET: &str = "cmusaslsecret";
@@ -129,11 +129,7 @@ impl AuxProp for Sasldb {
         for ((requested, name), value) in wanted.iter().zip(values) {
             let Some(value) = value else { continue };
             found = true;
-            if name != SEVERAL {
-                props.add(requested, value)?;
-                continue;
-            }
-            value.expose().split(|byte| *byte == b'\n').try_for_each(|one| props.add(requested, Secret::from(one)))?;
+            values_of(name, &value).into_iter().try_for_each(|one| props.add(requested, one))?;
         }
         let identifying: Vec<&str> = IDENTIFYING.iter().map(|property| self.layout.name_of(property)).collect();
         if found || flags.is_authzid() || logged(cx, file.has_any(name, realm, &identifying))? {
@@ -203,13 +199,38 @@ impl AuxProp for Sasldb {
 
 /// What the database is to have for a property; none for one that goes.
 fn kept_value(change: &Change<'_>) -> Option<Secret> {
-    match change.values {
-        [_, _, ..] if change.name == SEVERAL => {
-            let values: Vec<&[u8]> = change.values.iter().map(Secret::expose).collect();
+    value_of(change.name, change.values)
+}
+
+/// What an entry has for the values of a property; none where there are none.
+#[must_use]
+pub fn value_of(property: &str, values: &[Secret]) -> Option<Secret> {
+    match values {
+        [_, _, ..] if property == SEVERAL => {
+            let values: Vec<&[u8]> = values.iter().map(Secret::expose).collect();
             Some(Secret::new(values.join(&b'\n')))
         }
         values => values.first().cloned(),
     }
+}
+
+/// The values that an entry has.
+#[must_use]
+pub fn values_of(property: &str, value: &Secret) -> Vec<Secret> {
+    match property {
+        SEVERAL => value.expose().split(|byte| *byte == b'\n').map(Secret::from).collect(),
+        _ => vec![value.clone()],
+    }
+}
+
+/// A new value of the entry [`SALT_KEY`].
+///
+/// # Errors
+/// When the system has no random numbers.
+pub fn new_salt_key() -> Result<Secret> {
+    let mut key = vec![0; 32];
+    rng::fill(&mut key)?;
+    Ok(Secret::new(key))
 }
 
 /// A new key for made-up salts, where there is none; other programs that read Berkeley DB files would take it for a user.
@@ -217,9 +238,7 @@ fn missing_salt_key(file: &SasldbFile) -> Result<Option<Secret>> {
     if file.format()? == Format::BerkeleyHash || file.get([], [], SALT_KEY)?.is_some() {
         return Ok(None);
     }
-    let mut key = vec![0; 32];
-    rng::fill(&mut key)?;
-    Ok(Some(Secret::new(key)))
+    new_salt_key().map(Some)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 mod env;
 #[cfg(feature = "lmdb")]
 mod file;
+mod image;
 mod page;
 mod reader;
 mod snapshot;
@@ -24,7 +25,10 @@ mod without;
 #[cfg(feature = "lmdb")]
 use crate::error::{Error, Result};
 #[cfg(feature = "lmdb")]
+pub(super) use env::Exclusion;
+#[cfg(feature = "lmdb")]
 pub use file::LmdbFile;
+pub(super) use image::Image;
 #[cfg(not(feature = "lmdb"))]
 pub use without::LmdbFile;
 

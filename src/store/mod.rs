@@ -11,9 +11,12 @@ use crate::secret::Secret;
 
 pub mod auxprop_sasldb;
 pub mod bdb;
+pub mod bulk;
 pub mod gdbm;
 pub mod lmdb;
 pub mod memory;
+#[cfg(feature = "lmdb")]
+pub mod migrate;
 mod replace;
 pub mod sasldb;
 pub mod sql;

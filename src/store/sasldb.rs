@@ -56,6 +56,29 @@ pub struct Entry {
     pub property: Vec<u8>,
 }
 
+impl Entry {
+    /// The key that it has in a database.
+    ///
+    /// # Errors
+    /// [`Code::BadParam`] if a name contains NUL or the names are too long together.
+    pub fn key(&self) -> Result<Vec<u8>> {
+        let key = key(&self.user, &self.realm, &self.property)?;
+        if key.len() > lmdb::MAX_KEY { Err(too_long_names()) } else { Ok(key) }
+    }
+
+    /// The entry that a key stands for, if it is one of an entry.
+    #[must_use]
+    pub fn of_key(key: &[u8]) -> Option<Self> {
+        entry(key)
+    }
+
+    /// The change that gives it this value.
+    #[must_use]
+    pub fn edit<'a>(&'a self, value: &'a [u8]) -> Edit<'a> {
+        Edit { user: &self.user, realm: &self.realm, property: &self.property, value: Some(value) }
+    }
+}
+
 /// A change to an entry.
 #[derive(Clone, Copy)]
 pub struct Edit<'a> {
@@ -188,6 +211,35 @@ impl SasldbFile {
         Ok(keys.unwrap_or_default().iter().filter_map(|key| entry(key)).collect())
     }
 
+    /// All entries one after the other, as [`SasldbFile::users`] has them. Of an LMDB file only a part is in memory at any time,
+    /// and only those of a part are of one moment.
+    pub fn entries(&self) -> impl Iterator<Item = Result<Entry>> + '_ {
+        Records::new(self, false).filter_map(|pair| match pair {
+            Ok((key, _)) => entry(&key).map(Ok),
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    /// All keys with their values, in the order of the file, whatever their form. Of an LMDB file only a part is in memory at any
+    /// time, and only those of a part are of one moment; of others all of it.
+    #[must_use]
+    pub fn records(&self) -> Records<'_> {
+        Records::new(self, true)
+    }
+
+    /// Reads the whole file and checks that it is sound.
+    ///
+    /// # Errors
+    /// As [`SasldbFile::get`].
+    pub fn verify(&self) -> Result<()> {
+        self.read(|backend| match backend {
+            Backend::Bdb(file) => file.verify().map(Some),
+            Backend::Gdbm(file) => file.verify().map(Some),
+            Backend::Lmdb(file) => file.verify().map(Some),
+        })
+        .map(|_| ())
+    }
+
     /// Stores a property of a user in place of its old value. The database is created if there is none.
     ///
     /// # Errors
@@ -238,18 +290,19 @@ impl SasldbFile {
     /// The key of a change that can be made.
     fn checked_key(&self, edit: &Edit<'_>) -> Result<Vec<u8>> {
         let key = key(edit.user, edit.realm, edit.property)?;
-        match edit.value {
-            Some(value) if value.len() > MAX_VALUE => {
-                let path = self.path.display();
-                let what = format!("{path}: a value of {} bytes is longer than {MAX_VALUE}", value.len());
-                Err(Error::new(Code::BufOver, what))
-            }
-            Some(_) if key.len() > lmdb::MAX_KEY => {
-                let what = format!("user, realm and property are longer than {} bytes together", lmdb::MAX_KEY - 2);
-                Err(Error::param(what))
-            }
-            _ => Ok(key),
+        let Some(value) = edit.value else { return Ok(key) };
+        self.check_value(value)?;
+        if key.len() > lmdb::MAX_KEY { Err(too_long_names()) } else { Ok(key) }
+    }
+
+    /// Refuses a value that is too long to be stored.
+    pub(super) fn check_value(&self, value: &[u8]) -> Result<()> {
+        if value.len() <= MAX_VALUE {
+            return Ok(());
         }
+        let path = self.path.display();
+        let what = format!("{path}: a value of {} bytes is longer than {MAX_VALUE}", value.len());
+        Err(Error::new(Code::BufOver, what))
     }
 
     /// Reads through the back end that is kept; when that fails, the file may have become another: it is looked at
@@ -328,6 +381,68 @@ impl Backend {
     fn is_like(&self, other: &Backend) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)
     }
+}
+
+/// The keys of a database with their values; see [`SasldbFile::records`]. It ends after the first error.
+#[derive(Debug)]
+pub struct Records<'f> {
+    file: &'f SasldbFile,
+    values: bool,
+    ready: std::vec::IntoIter<(Vec<u8>, Secret)>,
+    /// The last key, where more can be asked for.
+    last: Option<Vec<u8>>,
+    end: bool,
+}
+
+impl<'f> Records<'f> {
+    fn new(file: &'f SasldbFile, values: bool) -> Self {
+        Records { file, values, ready: Vec::new().into_iter(), last: None, end: false }
+    }
+
+    /// Reads on.
+    fn fill(&mut self) -> Result<()> {
+        let bare = |keys: Vec<Vec<u8>>| keys.into_iter().map(|key| (key, Secret::default())).collect();
+        let more = self.file.read(|backend| {
+            let pairs = match (backend, self.values) {
+                (Backend::Lmdb(file), values) => {
+                    return file.after(self.last.as_deref(), values).map(|all| Some((all, true)));
+                }
+                (Backend::Bdb(file), true) => file.pairs()?,
+                (Backend::Gdbm(file), true) => file.pairs()?,
+                (Backend::Bdb(file), false) => bare(file.keys()?),
+                (Backend::Gdbm(file), false) => bare(file.keys()?),
+            };
+            Ok(Some((pairs, false)))
+        })?;
+        let (pairs, goes_on) = more.unwrap_or_default();
+        self.last = pairs.last().map(|(key, _)| key.clone());
+        self.end = !goes_on || pairs.is_empty();
+        self.ready = pairs.into_iter();
+        Ok(())
+    }
+}
+
+impl Iterator for Records<'_> {
+    type Item = Result<(Vec<u8>, Secret)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(pair) = self.ready.next() {
+                return Some(Ok(pair));
+            }
+            if self.end {
+                return None;
+            }
+            if let Err(error) = self.fill() {
+                self.end = true;
+                return Some(Err(error));
+            }
+        }
+    }
+}
+
+fn too_long_names() -> Error {
+    Error::param(format!("user, realm and property are longer than {} bytes together", lmdb::MAX_KEY - 2))
 }
 
 /// The key of an entry.

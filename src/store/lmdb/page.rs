@@ -20,13 +20,13 @@ pub(super) const META: usize = 152;
 pub(super) const NO_PAGE: u64 = u64::MAX;
 /// Page flags. A page in a file has one of these and no other: LMDB would take one that says that it is being written for its own
 /// copy of a page.
-const BRANCH: u16 = 1;
-const LEAF: u16 = 2;
-const CHAIN: u16 = 4;
+pub(super) const BRANCH: u16 = 1;
+pub(super) const LEAF: u16 = 2;
+pub(super) const CHAIN: u16 = 4;
 /// The value of a node is on a chain of pages of its own.
-const LONG: u16 = 1;
+pub(super) const LONG: u16 = 1;
 /// Bytes of a node before its key.
-const NODE: usize = 8;
+pub(super) const NODE: usize = 8;
 
 /// Why something could not be read.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::page::{Problem, Read};
-use super::snapshot::Snapshot;
+use super::snapshot::{Pair, Snapshot};
 use crate::error::{Code, Error, Result};
 use crate::secret::Secret;
 use crate::store::stamp::Stamp;
@@ -51,6 +51,22 @@ pub(super) enum Answer<T> {
     Busy,
 }
 
+impl<T> Answer<T> {
+    /// The answer, if there is a file.
+    ///
+    /// # Errors
+    /// [`Code::TryAgain`] if others write all the time.
+    pub(super) fn or_busy(self, path: &Path) -> Result<Option<T>> {
+        match self {
+            Answer::NoFile => Ok(None),
+            Answer::Is(answer) => Ok(Some(answer)),
+            Answer::Busy => {
+                Err(Error::new(Code::TryAgain, format!("{}: the file is being written; try again", path.display())))
+            }
+        }
+    }
+}
+
 /// A file at a path, kept open between calls.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -80,6 +96,21 @@ impl Reader {
     /// All keys, in their order.
     pub(super) fn keys(&self) -> Result<Answer<Vec<Vec<u8>>>> {
         self.read(Purpose::Reading, |snapshot| snapshot.keys())
+    }
+
+    /// As [`Snapshot::after`].
+    pub(super) fn after(&self, key: Option<&[u8]>, enough: usize, values: bool) -> Result<Answer<Vec<Pair>>> {
+        self.read(Purpose::Reading, |snapshot| snapshot.after(key, enough, values))
+    }
+
+    /// Reads the whole file and checks it.
+    pub(super) fn verify(&self) -> Result<Answer<()>> {
+        self.read(Purpose::Reading, |snapshot| snapshot.verify())
+    }
+
+    /// The number of the last transaction.
+    pub(super) fn transaction(&self) -> Result<Answer<u64>> {
+        self.read(Purpose::Reading, |snapshot| Ok(snapshot.meta.transaction))
     }
 
     /// Makes sure that LMDB itself may change these keys: it takes for granted that a file is sound.

@@ -12,9 +12,9 @@ use super::page::{self, Content, HEADER, META, Meta, NO_PAGE, Node, Page, Proble
 use crate::secret::Secret;
 
 /// The flag of the tree of unused pages: its keys are numbers.
-const NUMBERED: u16 = 8;
+pub(super) const NUMBERED: u16 = 8;
 /// One that is kept there as well: the database is a file and not a folder.
-const SINGLE_FILE: u16 = 0x4000;
+pub(super) const SINGLE_FILE: u16 = 0x4000;
 /// How often the two meta pages are looked at that others keep writing to.
 const TRIES: usize = 64;
 /// More levels than any file can have.
@@ -104,6 +104,45 @@ impl<'f> Snapshot<'f> {
         }
     }
 
+    /// The pairs whose keys come after this one, or from the first one on: those of whole pages, until they have `enough` bytes.
+    /// None are left when there are none.
+    pub(super) fn after(&self, key: Option<&[u8]>, enough: usize, values: bool) -> Read<Vec<Pair>> {
+        let mut found = Found { pairs: Vec::new(), room: enough, values };
+        if self.meta.main.root != NO_PAGE {
+            self.collect(self.meta.main.root, MAX_DEPTH, key, &mut found)?;
+        }
+        Ok(found.pairs)
+    }
+
+    /// Adds the pairs after a key that are below a page; false when there are enough.
+    fn collect(&self, number: u64, depth: u16, key: Option<&[u8]>, found: &mut Found) -> Read<bool> {
+        let bytes = self.pages(number, 1)?;
+        let page = Page::parse(&bytes, number)?;
+        let first = match key.map(|key| search(&page, key)).transpose()? {
+            None => 0,
+            Some(place) if page.is_leaf => place.map_or_else(|next| next, |index| index.saturating_add(1)),
+            Some(place) => place.unwrap_or_else(|next| next.saturating_sub(1)),
+        };
+        for index in first..page.len() {
+            let node = page.node(index)?;
+            if let Content::Child(child) = node.content {
+                let Some(depth) = depth.checked_sub(1) else { return damaged(number, "the tree has no end") };
+                if !self.collect(child, depth, key.filter(|_| index == first), found)? {
+                    return Ok(false);
+                }
+                continue;
+            }
+            if found.pairs.last().is_some_and(|(last, _)| last.as_slice() >= node.key) {
+                return damaged(number, "its keys are not in their order");
+            }
+            let value = if found.values { self.value(node, usize::MAX)? } else { Secret::default() };
+            let bytes = node.key.len().saturating_add(value.expose().len()).saturating_add(OVERHEAD);
+            found.room = found.room.saturating_sub(bytes);
+            found.pairs.push((node.key.to_vec(), value));
+        }
+        Ok(found.room > 0)
+    }
+
     /// How many pages a value of this length has, from this one on.
     fn chain_of(&self, number: u64, length: usize) -> Read<u64> {
         let needed = HEADER.saturating_add(length).div_ceil(self.meta.page_size) as u64;
@@ -171,6 +210,19 @@ impl<'f> Snapshot<'f> {
         }
     }
 }
+
+/// A key with its value, which is empty when only keys were asked for.
+pub(super) type Pair = (Vec<u8>, Secret);
+
+/// Pairs that were found, and for how many bytes there is room.
+struct Found {
+    pairs: Vec<Pair>,
+    room: usize,
+    values: bool,
+}
+
+/// What a pair takes in memory beside its bytes.
+const OVERHEAD: usize = 64;
 
 const EMPTY: Tree = Tree { flags: 0, depth: 0, branches: 0, leaves: 0, chained: 0, entries: 0, root: NO_PAGE };
 
