@@ -17,6 +17,8 @@ pub enum Failure {
     Sasl(Error),
     /// Something that needs no code.
     Plain(String),
+    /// Something that has an exit status of its own.
+    Other(u8, String),
     /// The password was typed differently the second time.
     Mismatch,
     /// The tool's output cannot be written.
@@ -32,6 +34,7 @@ impl Failure {
         match self {
             Failure::Usage(_) | Failure::Plain(_) | Failure::Output(_) => 1,
             Failure::Sasl(error) => u8::try_from(error.code().number().saturating_neg()).unwrap_or(1),
+            Failure::Other(status, _) => *status,
             Failure::Mismatch => 7,
             Failure::Signal(signal) => u8::try_from(signal.saturating_add(128)).unwrap_or(1),
         }
@@ -41,7 +44,7 @@ impl Failure {
     #[must_use]
     pub fn message(&self) -> Option<String> {
         match self {
-            Failure::Usage(what) | Failure::Plain(what) => Some(what.clone()),
+            Failure::Usage(what) | Failure::Plain(what) | Failure::Other(_, what) => Some(what.clone()),
             Failure::Sasl(error) if error.detail().is_empty() => Some(text(error.code()).to_owned()),
             Failure::Sasl(error) => Some(format!("{}: {}", text(error.code()), error.detail())),
             Failure::Mismatch => Some("passwords don't match; aborting".to_owned()),

@@ -9,6 +9,7 @@ pub mod args;
 pub mod classic;
 pub mod failure;
 pub mod host;
+pub mod migrate;
 pub mod password;
 pub mod shown;
 pub mod signals;

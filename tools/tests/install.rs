@@ -11,7 +11,7 @@ use std::process::Command;
 use common::base::{TempDir, must, run};
 use common::told;
 
-const TOOLS: [&str; 2] = ["saslpasswd", "sasldblistusers"];
+const TOOLS: [&str; 3] = ["saslpasswd", "sasldblistusers", "saslmigrate"];
 
 fn make(root: &Path, target: &str) -> Command {
     let mut make = Command::new("make");
@@ -70,7 +70,7 @@ fn explained(text: &str, lead: &str) -> BTreeSet<String> {
 
 #[test]
 fn manual_pages_are_well_formed_and_explain_what_the_help_does() {
-    for (tool, program) in TOOLS.iter().zip([common::SASLPASSWD, common::SASLDBLISTUSERS]) {
+    for (tool, program) in TOOLS.iter().zip([common::SASLPASSWD, common::SASLDBLISTUSERS, common::SASLMIGRATE]) {
         let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/man/{tool}.8"));
         let text = fs::read_to_string(&page).expect("the page");
         let options = text.split(".SH OPTIONS\n").nth(1).and_then(|rest| rest.split(".SH ").next()).expect("options");
