@@ -7,19 +7,18 @@ use std::process::ExitCode;
 use std::thread::available_parallelism;
 
 use lexopt::{Arg, Parser};
-use oxisasl::config::{ConfigFile, Options, Verdict, search_path};
-use oxisasl::store::auxprop_sasldb::DEFAULT_PATH;
 use oxisasl::store::migrate::Source;
 use oxisasl::{Code, Error};
-use oxisasl_tools::args::{Asked, Tool, print, text};
-use oxisasl_tools::classic::APPLICATION;
+use oxisasl_tools::args::{Asked, Tool, application, print, text};
 use oxisasl_tools::failure::Failure;
 use oxisasl_tools::migrate::Migration;
 use oxisasl_tools::migrate::hashing::Conversion;
 use oxisasl_tools::migrate::progress::Shown;
+use oxisasl_tools::settings::{APPLICATION, Interface, Settings};
 
 const TOOL: Tool = Tool {
     name: "saslmigrate",
+    interface: Interface::Current,
     synopsis: "[-f dbfile] [-o newfile] [-n] [-c] [-H] [-2] [-j threads] [-a appname] [-q]",
     help: "\
 Makes an LMDB database of a password database: of Berkeley DB hash files (those
@@ -106,22 +105,10 @@ fn jobs(value: &str) -> Result<NonZeroUsize, Failure> {
     number.ok_or_else(|| Failure::Usage(format!("--jobs is \"{value}\", which is no number from 1 to 1024")))
 }
 
-/// The name of an application, which becomes that of a file.
-fn application(name: String) -> Result<String, Failure> {
-    if name.contains('/') {
-        return Err(Failure::Plain("filename must not contain /".to_owned()));
-    }
-    Ok(name)
-}
-
 fn migrate(request: Request) -> Result<(), Failure> {
-    let application = request.application.as_deref().unwrap_or(APPLICATION);
-    let options =
-        ConfigFile::find(&search_path(), application, |_| Verdict::Use).map_err(|error| error.with_code(Code::Fail))?;
-    let source = match &request.source {
-        Some(path) => PathBuf::from(path),
-        None => options.get(None, "sasldb_path").unwrap_or(DEFAULT_PATH.into()).as_ref().into(),
-    };
+    let named = request.application.as_deref().unwrap_or(APPLICATION);
+    let options = Settings::read(Interface::Current, named, None)?;
+    let source = request.source.map_or_else(|| PathBuf::from(options.database().as_ref()), PathBuf::from);
     let threads = request.jobs.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let migration = Migration {
         source: Source::open(&source).map_err(told)?,
@@ -136,8 +123,12 @@ fn migrate(request: Request) -> Result<(), Failure> {
 
 /// A failure with the reason alone, and one of two exit statuses.
 fn told(error: Error) -> Failure {
+    let failure = Failure::Plain(error.detail().to_owned());
     match error.code() {
-        Code::TryAgain => Failure::Other(BUSY, error.detail().to_owned()),
-        _ => Failure::Plain(error.detail().to_owned()),
+        Code::TryAgain => {
+            TOOL.tell(&failure);
+            Failure::Status(BUSY)
+        }
+        _ => failure,
     }
 }
