@@ -410,6 +410,50 @@ mod tests {
         fs::remove_dir_all(folder).unwrap();
     }
 
+    /// `mdb_load` puts a pair into an LMDB file.
+    fn load(path: &Path, pair: &str) -> std::process::Child {
+        let mut command = std::process::Command::new("mdb_load");
+        let mut child = command.args(["-n", "-T"]).arg(path).stdin(std::process::Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(pair.as_bytes()).unwrap();
+        child
+    }
+
+    #[test]
+    fn a_program_of_lmdb_that_had_to_wait_goes_on_with_the_new_file() {
+        let folder = std::env::temp_dir().join(format!("oxisasl-migrate-{}-lmdb", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        let path = folder.join("db");
+        for number in 0..5 {
+            assert!(load(&path, &format!("key{number}\nold\n")).wait().unwrap().success());
+        }
+        let source = Source::open(&path).unwrap();
+        let state = source.state().unwrap();
+        assert!(state.transaction() > 1);
+        let mut new = NewDatabase::new(&path).unwrap();
+        new.put(b"key", b"new").unwrap();
+        let new = new.complete(state.transaction()).unwrap();
+        let mut waiting = None;
+        let wait = || {
+            let child = load(&path, "late\nlate\n");
+            let blocked = format!(" {} ", child.id());
+            while !fs::read_to_string("/proc/locks")
+                .unwrap()
+                .lines()
+                .any(|line| line.contains("->") && line.contains(&blocked))
+            {
+                std::thread::sleep(PAUSE);
+            }
+            waiting = Some(child);
+        };
+        assert!(source.hold().unwrap().replace_then(new, &state, wait).unwrap().is_some());
+        assert!(waiting.unwrap().wait().unwrap().success());
+        let file = SasldbFile::open(&path).unwrap();
+        file.verify().unwrap();
+        let pairs: Vec<_> = file.records().map(Result::unwrap).map(|(key, _)| key).collect();
+        assert_eq!(pairs, [&b"key"[..], b"late"]);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
     #[test]
     fn a_file_that_has_changed_is_not_replaced() {
         let (folder, source, new, state) = prepared("changed");

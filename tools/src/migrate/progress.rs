@@ -56,7 +56,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins a part with so much to do.
+    /// Begins a part with so much to do; 0 when that is not known.
     #[must_use]
     pub fn new(shown: Shown, what: &'static str, total: u64) -> Self {
         let now = Instant::now();
@@ -111,9 +111,13 @@ fn write(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
+/// What is shown. Where the total is 0 it is not known.
 fn line(what: &str, done: u64, total: u64, time: Duration) -> String {
-    let share = |of: u64| done.min(total).saturating_mul(of).checked_div(total).unwrap_or(of);
     let rate = done as f64 / time.as_secs_f64().max(1e-3);
+    if total == 0 {
+        return format!("{what:<10} {done}  {rate:.0}/s");
+    }
+    let share = |of: u64| done.min(total).saturating_mul(of) / total;
     let left = (total.saturating_sub(done)) as f64 / rate.max(1e-3);
     let bar: String = (0..WIDTH).map(|at| if at < share(WIDTH) { '#' } else { '.' }).collect();
     let rate = if rate < 10.0 { format!("{rate:.1}") } else { format!("{rate:.0}") };
@@ -140,7 +144,7 @@ mod tests {
     fn a_line_tells_rate_and_time_left() {
         let text = line("hashing", 250, 1000, Duration::from_secs(10));
         assert_eq!(text, "hashing    [######..................]  25%  250/1000  25/s  30s left");
-        assert_eq!(line("x", 0, 0, Duration::ZERO), "x          [########################] 100%  0/0  0.0/s  0s left");
+        assert_eq!(line("reading", 500, 0, Duration::from_secs(2)), "reading    500  250/s");
         assert!(line("x", 1, 100_000, Duration::from_secs(1)).ends_with("  1.0/s  27h46m left"));
     }
 
