@@ -65,8 +65,9 @@ pub fn measure(folder: &Path, count: u64, effort: Effort) -> Results {
     let cold = times(effort.lookups.min(count), || asked.look_up(numbers.next() % count));
     add("cold_p50", percentile(&cold, 50));
     add("cold_p99", percentile(&cold, 99));
-    // All of it in memory.
+    // As much of it in memory as the machine keeps there.
     let _ = std::io::copy(&mut fs::File::open(&path).expect("the file"), &mut std::io::sink());
+    add("cached", cached(&path));
     let warm = times(effort.lookups * 5, || asked.look_up(numbers.next() % count));
     add("warm_p50", percentile(&warm, 50));
     add("warm_p99", percentile(&warm, 99));
@@ -204,6 +205,13 @@ fn together(asked: &Asked, path: &Path, count: u64, threads: u64, writer: Option
     all.sort_unstable_by(f64::total_cmp);
     let writes = writes.into_inner() as f64 / seconds;
     Together { rate: all.len() as f64 / seconds, p99: percentile(&all, 99), writes }
+}
+
+/// How much of a file is in memory, in bytes.
+fn cached(path: &Path) -> f64 {
+    let output = Command::new("fincore").args(["--bytes", "--noheadings", "--output", "RES"]).arg(path).output();
+    let text = String::from_utf8(output.expect("fincore of util-linux").stdout).unwrap_or_default();
+    text.trim().parse().expect("a number of bytes")
 }
 
 /// From now on the peak is that of what follows. Where the system does not allow it, it is that of all before.

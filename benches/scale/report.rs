@@ -16,7 +16,7 @@ enum Kind {
 }
 
 /// The rows of the table: what it is, its name, and how it is written.
-const ROWS: [(&str, &str, Kind); 22] = [
+const ROWS: [(&str, &str, Kind); 23] = [
     ("import, users per second", "import_rate", Kind::Rate),
     ("import, peak memory", "import_memory", Kind::Bytes),
     ("file", "bytes", Kind::Bytes),
@@ -24,6 +24,7 @@ const ROWS: [(&str, &str, Kind); 22] = [
     ("list, peak memory", "list_memory", Kind::Bytes),
     ("look-up, file not in memory, p50", "cold_p50", Kind::Micros),
     ("look-up, file not in memory, p99", "cold_p99", Kind::Micros),
+    ("of the file in memory from here on", "cached", Kind::Bytes),
     ("look-up, p50", "warm_p50", Kind::Micros),
     ("look-up, p99", "warm_p99", Kind::Micros),
     ("look-up of nobody, p50", "unknown_p50", Kind::Micros),
@@ -79,7 +80,8 @@ pub fn page(all: &[Results], command: &str) -> String {
         text,
         "\n![the same as plots](scale.svg)\n\n\
          Import is one `SasldbFile::import` of entries in their order, the time to make them up and to sync the file included; \
-         list is `SasldbFile::entries`. \"Not in memory\" is after the system was asked to drop the file. A writer changes one secret \
+         list is `SasldbFile::entries`. \"Not in memory\" is after the system was asked to drop the file; later on it has been read once, and the \
+         system keeps of it what it has room for. A writer changes one secret \
          after the other, each in a transaction of its own that is synced.\n\n\
          {}\n\nMade by `{command}`, which writes this page.\n",
         machine()

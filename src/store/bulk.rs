@@ -235,6 +235,23 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_read_by_parts_is_read_whole() {
+        let folder = place("parts");
+        let file = SasldbFile::open(folder.join("db")).unwrap();
+        let value = |n: usize| vec![n as u8; 250 + n % 3 * 1000];
+        let entries = || (0..3000).map(|n| (entry(&format!("user{n:05}"), "p"), value(n)));
+        let size = file.import(entries().map(|(entry, value)| Ok((entry, Secret::new(value))))).unwrap();
+        assert!(size.bytes > 3 << 20 && size.records == 3000, "{size:?}");
+        let read: Vec<_> = file.records().map(Result::unwrap).collect();
+        assert_eq!(read.len(), 3000);
+        for ((key, found), (entry, value)) in read.iter().zip(entries()) {
+            assert!(*key == entry.key().unwrap() && found.expose() == value);
+        }
+        assert_eq!(file.entries().map(Result::unwrap).collect::<Vec<_>>(), file.users().unwrap());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
     fn all_or_none_are_stored_in_a_new_database() {
         let folder = place("none");
         let file = SasldbFile::open(folder.join("db")).unwrap();

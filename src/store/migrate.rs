@@ -458,7 +458,8 @@ mod tests {
     fn a_file_that_has_changed_is_not_replaced() {
         let (folder, source, new, state) = prepared("changed");
         File::options().append(true).open(source.path()).unwrap().write_all(b"x").unwrap();
-        assert_eq!(source.hold().unwrap().replace(new, &state).unwrap(), None);
+        let replaced = || panic!("it is replaced");
+        assert_eq!(source.hold().unwrap().replace_then(new, &state, replaced).unwrap(), None);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
         fs::remove_dir_all(folder).unwrap();
     }

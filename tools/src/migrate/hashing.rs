@@ -236,3 +236,52 @@ fn account(user: &User) -> Result<Account> {
 fn name(account: &Account) -> String {
     format!("{}@{}", shown(&account.user), shown(&account.realm))
 }
+
+#[cfg(test)]
+mod tests {
+    use oxisasl::config::ConfigFile;
+
+    use super::*;
+    use crate::migrate::progress::Shown;
+
+    #[test]
+    fn a_secret_that_is_not_of_the_password_is_noticed() {
+        let options = ConfigFile::parse("x.conf".as_ref(), b"scram_iteration_counter: 2\n").unwrap();
+        let conversion = Conversion::new(options, NonZeroUsize::new(2), false).unwrap();
+        let user = || User { records: vec![(b"tim\0r\0userPassword".to_vec(), Secret::from("right"))] };
+        let right = conversion.hash_one(&user(), &Secret::from("right")).unwrap();
+        let wrong = conversion.hash_one(&user(), &Secret::from("wrong")).unwrap();
+        assert_eq!(right.len(), 3);
+        let check = |properties: Properties| {
+            let pairs = std::iter::once(Ok((user(), Secret::from("right"), properties)));
+            conversion.check_all(pairs, &mut Progress::new(Shown::Nowhere, "verifying", 1))
+        };
+        check(right.clone()).unwrap();
+        for (property, value) in wrong {
+            let mut properties = right.clone();
+            properties.retain(|(name, _)| *name != property);
+            properties.push((property.clone(), value));
+            assert!(check(properties).unwrap_err().detail().contains(&format!("{property} of tim@r")));
+        }
+        // One of several is enough to be noticed, and so is none.
+        let (_, verifiers) = &right[0];
+        let broken = [verifiers.expose(), b"\nSCRAM-SHA-1$x"].concat();
+        for value in [&broken[..], b""] {
+            assert!(check(vec![("authPassword".to_owned(), Secret::from(value))]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_failure_ends_the_work_of_all_threads() {
+        let conversion = Conversion::new(None::<ConfigFile>, NonZeroUsize::new(4), false).unwrap();
+        let mut taken = 0_u64;
+        let work =
+            |_: &ServerSession, number: u64| if number == 100 { Err(Error::fail("the end")) } else { Ok(number) };
+        let done = conversion.in_parallel((0_u64..).map(Ok), work, |_| {
+            taken += 1;
+            Ok(())
+        });
+        assert_eq!(done.unwrap_err().detail(), "the end");
+        assert!(taken >= 1);
+    }
+}
