@@ -83,6 +83,7 @@ pub fn measure(folder: &Path, count: u64, effort: Effort) -> Results {
         let together = together(&asked, &path, count, threads, writes.then_some(()), effort.together);
         let name = format!("readers_{threads}{}", if writes { "_and_writer" } else { "" });
         add(&format!("{name}_rate"), together.rate);
+        add(&format!("{name}_per_processor"), together.per_processor);
         add(&format!("{name}_p99"), together.p99);
         if writes {
             add(&format!("{name}_writes"), together.writes);
@@ -162,6 +163,8 @@ fn percentile(sorted: &[f64], percent: usize) -> f64 {
 
 struct Together {
     rate: f64,
+    /// Look-ups in a second of processor time of the readers.
+    per_processor: f64,
     p99: f64,
     writes: f64,
 }
@@ -169,17 +172,18 @@ struct Together {
 /// So many threads look up users, beside one that changes passwords if there is to be one.
 fn together(asked: &Asked, path: &Path, count: u64, threads: u64, writer: Option<()>, time: Duration) -> Together {
     let end = AtomicBool::new(false);
-    let (all, writes) = (Mutex::new(Vec::new()), AtomicU64::new(0));
+    let (all, writes, processor) = (Mutex::new(Vec::new()), AtomicU64::new(0), AtomicU64::new(0));
     let begin = Instant::now();
     thread::scope(|scope| {
         for thread in 0..threads {
-            let (end, all) = (&end, &all);
+            let (end, all, processor) = (&end, &all, &processor);
             scope.spawn(move || {
                 let mut numbers = Numbers(thread + 7);
                 let mut own = Vec::new();
                 while !end.load(Ordering::Relaxed) {
                     own.extend(times(16, || asked.look_up(numbers.next() % count)));
                 }
+                processor.fetch_add(processor_time(), Ordering::Relaxed);
                 all.lock().expect("results").append(&mut own);
             });
         }
@@ -204,7 +208,8 @@ fn together(asked: &Asked, path: &Path, count: u64, threads: u64, writer: Option
     let mut all = all.into_inner().expect("results");
     all.sort_unstable_by(f64::total_cmp);
     let writes = writes.into_inner() as f64 / seconds;
-    Together { rate: all.len() as f64 / seconds, p99: percentile(&all, 99), writes }
+    let per_processor = all.len() as f64 / (processor.into_inner() as f64 / 1e9);
+    Together { rate: all.len() as f64 / seconds, per_processor, p99: percentile(&all, 99), writes }
 }
 
 /// How much of a file is in memory, in bytes.
@@ -212,6 +217,12 @@ fn cached(path: &Path) -> f64 {
     let output = Command::new("fincore").args(["--bytes", "--noheadings", "--output", "RES"]).arg(path).output();
     let text = String::from_utf8(output.expect("fincore of util-linux").stdout).unwrap_or_default();
     text.trim().parse().expect("a number of bytes")
+}
+
+/// How long this thread has had a processor, in nanoseconds.
+fn processor_time() -> u64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").expect("the scheduler's numbers");
+    text.split(' ').next().and_then(|number| number.parse().ok()).expect("a time")
 }
 
 /// From now on the peak is that of what follows. Where the system does not allow it, it is that of all before.
