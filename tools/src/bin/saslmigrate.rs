@@ -14,6 +14,7 @@ use oxisasl_tools::failure::Failure;
 use oxisasl_tools::migrate::Migration;
 use oxisasl_tools::migrate::hashing::Conversion;
 use oxisasl_tools::migrate::progress::Shown;
+use oxisasl_tools::password;
 use oxisasl_tools::settings::{APPLICATION, Interface, Settings};
 
 const TOOL: Tool = Tool {
@@ -106,6 +107,7 @@ fn jobs(value: &str) -> Result<NonZeroUsize, Failure> {
 }
 
 fn migrate(request: Request) -> Result<(), Failure> {
+    password::leave_no_core();
     let named = request.application.as_deref().unwrap_or(APPLICATION);
     let options = Settings::read(Interface::Current, named, None)?;
     let source = request.source.map_or_else(|| PathBuf::from(options.database().as_ref()), PathBuf::from);

@@ -112,10 +112,15 @@ impl Migration {
                 let what = format!("{}; the passwords hashed so far are in {}", error.detail(), path.display());
                 Err(Error::new(error.code(), format!("{what}: the same command goes on from there")))
             }
-            _ => {
-                journal.remove()?;
+            Err(_) => {
+                let _ = journal.remove();
                 done
             }
+            // That it is done is so, whatever stays behind.
+            Ok(report) => match journal.remove() {
+                Ok(()) => done,
+                Err(error) => Ok(format!("{report}{}: remove it\n", error.detail())),
+            },
         }
     }
 
