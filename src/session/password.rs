@@ -32,7 +32,7 @@ impl Directory for ServerSession {
     }
 
     fn stores_verifiers(&self) -> bool {
-        self.keeps_secrets()
+        self.expects_secrets()
     }
 }
 

@@ -18,6 +18,7 @@ mod file;
 mod page;
 mod reader;
 mod snapshot;
+mod trail;
 #[cfg(not(feature = "lmdb"))]
 mod without;
 

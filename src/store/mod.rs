@@ -12,8 +12,11 @@ use crate::secret::Secret;
 pub mod auxprop_sasldb;
 pub mod bdb;
 pub mod gdbm;
+mod kept_file;
+mod lanes;
 pub mod lmdb;
 pub mod memory;
+mod page_buffer;
 mod replace;
 pub mod sasldb;
 pub mod sql;
@@ -137,6 +140,12 @@ pub trait AuxProp: Any + Send + Sync {
     /// How passwords are to be kept here.
     fn form(&self, _cx: &StoreCx<'_>) -> Form {
         Form::Secrets
+    }
+
+    /// Whether the users are likely to have one-way secrets here, as far as that can be told without looking: so that a login
+    /// asks for them at once.
+    fn holds_secrets(&self, cx: &StoreCx<'_>) -> bool {
+        self.form(cx) == Form::Secrets && self.can_store(cx).is_ok()
     }
 
     /// A random key that is kept with the users, and stays when they do. None where there is none yet.

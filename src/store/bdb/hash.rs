@@ -1,9 +1,10 @@
 //! One Berkeley DB hash file as it was at one moment: lookups by key, and a walk over everything.
 
 use std::collections::{HashSet, VecDeque};
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use zeroize::Zeroizing;
@@ -12,11 +13,12 @@ use super::duplicates;
 use super::meta::{Head, META, Meta};
 use super::page::{self, Bucket, Item, Overflow, Pairs, Problem, Read, damaged};
 use crate::secret::Secret;
+use crate::store::page_buffer::PageBuffer;
 
 /// An open hash file.
 #[derive(Debug)]
 pub(super) struct HashFile {
-    file: File,
+    file: Arc<File>,
     pub(super) meta: Meta,
     /// The metadata page as it is in the file.
     pub(super) head: Head,
@@ -26,7 +28,8 @@ pub(super) struct HashFile {
 
 impl HashFile {
     /// Reads the metadata of an open file.
-    pub(super) fn new(file: File) -> Read<Self> {
+    pub(super) fn new(file: impl Into<Arc<File>>) -> Read<Self> {
+        let file = file.into();
         let io = |error| Problem::Io { page: 0, error };
         let length = file.metadata().map_err(io)?.len();
         let mut head = [0; META];
@@ -37,14 +40,9 @@ impl HashFile {
         }
     }
 
-    /// What the system says about the file now.
-    pub(super) fn metadata(&self) -> io::Result<Metadata> {
-        self.file.metadata()
-    }
-
-    /// A buffer for one page, wiped when dropped since pages hold passwords.
-    pub(super) fn buffer(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(vec![0; self.meta.layout.page_size])
+    /// A buffer for one page.
+    pub(super) fn buffer(&self) -> PageBuffer {
+        PageBuffer::new(self.meta.layout.page_size)
     }
 
     /// Reads a page.
@@ -83,9 +81,9 @@ impl HashFile {
                 Bucket::Pairs(pairs) => pairs,
             };
             check_link(number, previous, pairs.previous)?;
-            for pair in 0..pairs.len() {
+            for pair in pairs.candidates(key) {
                 let same = match pairs.key(pair)? {
-                    Item::Inline(bytes) => bytes == key,
+                    Item::Inline(_) => true,
                     Item::Big { page, length } if length as usize == key.len() => {
                         *self.big(page, length, &mut HashSet::new())? == key
                     }
@@ -206,11 +204,16 @@ impl HashFile {
                 return damaged(number, "it holds pairs, but no bucket leads to it");
             }
         }
-        self.verified.store(true, Ordering::Relaxed);
+        self.trust();
         Ok(())
     }
 
-    /// Whether [`HashFile::verify`] has found everything in order.
+    /// Takes everything for sound, as it was found before.
+    pub(super) fn trust(&self) {
+        self.verified.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether everything was found in order.
     pub(super) fn is_verified(&self) -> bool {
         self.verified.load(Ordering::Relaxed)
     }
@@ -273,7 +276,7 @@ pub(super) struct Walk<'f> {
     seen: HashSet<u32>,
     /// The keys of that bucket so far.
     keys: HashSet<Vec<u8>>,
-    buffer: Zeroizing<Vec<u8>>,
+    buffer: PageBuffer,
     /// What has been read of the current page.
     ready: VecDeque<(Vec<u8>, Secret)>,
     failed: bool,

@@ -90,10 +90,14 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// A 16-bit number.
+    fn number(self, raw: [u8; 2]) -> u16 {
+        if self.big_endian { u16::from_be_bytes(raw) } else { u16::from_le_bytes(raw) }
+    }
+
     /// The 16-bit number at an offset.
     pub(super) fn u16(self, bytes: &[u8], at: usize) -> Option<u16> {
-        let raw: [u8; 2] = bytes.get(at..)?.first_chunk().copied()?;
-        Some(if self.big_endian { u16::from_be_bytes(raw) } else { u16::from_le_bytes(raw) })
+        bytes.get(at..)?.first_chunk().map(|raw| self.number(*raw))
     }
 
     /// The 32-bit number at an offset.
@@ -247,11 +251,11 @@ impl<'a> Bucket<'a> {
         }
         let pairs = Pairs { bytes, layout, number, entries, previous: header.previous, next: header.next };
         let mut end = layout.page_size;
-        for index in 0..entries {
-            match pairs.offset(index) {
-                Some(start) if start >= table_end && start < end => end = start,
-                _ => return damaged(number, format!("item {index} lies outside its place")),
+        for (index, start) in pairs.offsets().enumerate() {
+            if start < table_end || start >= end {
+                return damaged(number, format!("item {index} lies outside its place"));
             }
+            end = start;
         }
         // An empty page of 65536 bytes has the offset 65536, of which 16 bits are 0.
         if usize::from(header.offset) != end & 0xffff {
@@ -278,6 +282,31 @@ impl<'a> Pairs<'a> {
     /// The value of a pair.
     pub(super) fn value(&self, pair: usize) -> Read<Item<'a>> {
         self.item(pair.saturating_mul(2).saturating_add(1))
+    }
+
+    /// Where the items begin: each of them goes on to where the one before it begins, the first to the end of the page.
+    fn offsets(&self) -> impl Iterator<Item = usize> {
+        let layout = self.layout;
+        self.table().as_chunks().0.iter().map(move |raw| usize::from(layout.number(*raw)))
+    }
+
+    /// The table of these.
+    fn table(&self) -> &'a [u8] {
+        let start = self.layout.overhead();
+        self.bytes.get(start..start.saturating_add(self.entries.saturating_mul(2))).unwrap_or_default()
+    }
+
+    /// The pair that has this key, or one that may have it because its key is kept elsewhere.
+    pub(super) fn candidates(&self, key: &[u8]) -> impl Iterator<Item = usize> {
+        let (bytes, layout, mut end) = (self.bytes, self.layout, self.layout.page_size);
+        let is_other = move |&[low, high, value_low, value_high]: &[u8; 4]| {
+            let start = usize::from(layout.number([low, high]));
+            let raw = bytes.get(start..end).and_then(<[u8]>::split_first);
+            end = usize::from(layout.number([value_low, value_high]));
+            matches!(raw, Some((&ITEM_INLINE, bytes)) if bytes != key)
+        };
+        let flags = self.table().as_chunks().0.iter().map(is_other);
+        flags.enumerate().filter(|(_, is_other)| !is_other).map(|(pair, _)| pair)
     }
 
     fn offset(&self, index: usize) -> Option<usize> {
