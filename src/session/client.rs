@@ -468,13 +468,14 @@ impl World for ClientSession {
 
     fn canonicalize(&self, name: &[u8], flags: CanonFlags) -> Result<()> {
         let cx = CanonCx { flags, realm: None, host: self.host() };
-        let mut canonical = self.hooks.canonicalize(name, &cx)?.unwrap_or_else(|| name.to_vec());
-        canonical = match self.options().get(None, "canon_user_plugin") {
-            Some(wanted) if wanted != Internal.name() => self.client.canon_user(&wanted)?.client(&canonical, &cx)?,
-            _ => Internal.client(&canonical, &cx)?,
+        let own = self.hooks.canonicalize(name, &cx)?;
+        let name = own.as_deref().unwrap_or(name);
+        let canonical = match self.options().get(None, "canon_user_plugin") {
+            Some(wanted) if wanted != Internal.name() => self.client.canon_user(&wanted)?.client(name, &cx)?,
+            _ => Internal.client(name, &cx)?,
         };
         check_length(&canonical)?;
-        self.common.take_name(canonical, flags);
+        self.common.take_name(&canonical, flags);
         Ok(())
     }
 

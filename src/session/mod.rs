@@ -138,13 +138,13 @@ impl Common {
         drop(self.layer.replace(layer));
     }
 
-    fn take_name(&self, name: Vec<u8>, flags: CanonFlags) {
+    fn take_name(&self, name: &[u8], flags: CanonFlags) {
         let mut identity = self.identity.borrow_mut();
         if flags.contains(CanonFlags::AUTHZID) {
-            identity.user = Some(name.clone());
+            identity.user = Some(name.to_vec());
         }
         if flags.contains(CanonFlags::AUTHID) {
-            identity.authid = Some(name);
+            identity.authid = Some(name.to_vec());
         }
     }
 

@@ -1,6 +1,7 @@
 //! The server's side of a session.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -102,7 +103,8 @@ pub struct ServerSession {
     exchange: RefCell<Exchange>,
     plus_requested: Cell<bool>,
     binding_used: Cell<bool>,
-    app_name: RefCell<String>,
+    /// What the application calls itself in this session, if not by its name.
+    app_name: RefCell<Option<String>>,
     /// Whose secrets this session has made.
     pub(super) made: RefCell<Option<Account>>,
     /// Whether mechanisms whose secrets are not made are left out.
@@ -120,7 +122,7 @@ impl ServerSession {
         let mut common = Common::new(params.service, params.flags, level, mechanisms);
         let misunderstood = common.heed_binding_policy(&options);
         let session = ServerSession {
-            app_name: RefCell::new(server.name.clone()),
+            app_name: RefCell::default(),
             server,
             common,
             hooks: params.hooks,
@@ -174,13 +176,13 @@ impl ServerSession {
 
     /// The application's name.
     #[must_use]
-    pub fn app_name(&self) -> String {
-        self.app_name.borrow().clone()
+    pub fn app_name(&self) -> Cow<'_, str> {
+        self.app_name.borrow().clone().map_or(Cow::Borrowed(&*self.server.name), Cow::Owned)
     }
 
     /// Gives the application another name for this session.
     pub fn set_app_name(&self, name: String) {
-        *self.app_name.borrow_mut() = name;
+        *self.app_name.borrow_mut() = Some(name);
     }
 
     /// The properties requested of the stores, and their values.
@@ -487,13 +489,14 @@ impl ServerSession {
         }
         let realm = self.realm();
         let cx = CanonCx { flags, realm: realm.as_deref(), host: self.host() };
-        let mut canonical = self.hooks.canonicalize(name, &cx)?.unwrap_or_else(|| name.to_vec());
-        canonical = match self.options().get(None, "canon_user_plugin") {
-            Some(wanted) if wanted != Internal.name() => self.server.canon_user(&wanted)?.server(&canonical, &cx)?,
-            _ => Internal.server(&canonical, &cx)?,
+        let own = self.hooks.canonicalize(name, &cx)?;
+        let name = own.as_deref().unwrap_or(name);
+        let canonical = match self.options().get(None, "canon_user_plugin") {
+            Some(wanted) if wanted != Internal.name() => self.server.canon_user(&wanted)?.server(name, &cx)?,
+            _ => Internal.server(name, &cx)?,
         };
         check_length(&canonical)?;
-        self.common.take_name(canonical.clone(), flags);
+        self.common.take_name(&canonical, flags);
         Ok(canonical)
     }
 
@@ -502,7 +505,8 @@ impl ServerSession {
         let options = self.options();
         let realm = self.realm();
         let cx = StoreCx { user_realm, ..self.store_cx(&options, realm.as_deref()) };
-        let ask = |flags| store::lookup(&self.server.stores, &cx, name, flags, &self.props);
+        let chosen = store::select_for_lookup(&self.server.stores, &cx);
+        let ask = |flags| store::ask(chosen.as_deref().map_err(Error::clone)?, &cx, name, flags, &self.props);
         // Both rounds are made in any case: a store may keep what it is asked for. A store that failed decides before one
         // that does not know the user; of a user who is both, the first round tells whether there is such a user.
         let authid = flags.contains(CanonFlags::AUTHID).then(|| ask(LookupFlags::default()));
@@ -570,7 +574,8 @@ impl ServerWorld for ServerSession {
         if self.server.naming == Naming::Classic {
             return self.identify_classic(realm, name, flags);
         }
-        let own = self.realm().unwrap_or_else(|| self.fqdn.clone());
+        let own = self.realm();
+        let own = own.as_deref().unwrap_or(&self.fqdn);
         let canonical = self.take_canonical(&qualify(name, realm, own.as_bytes()), flags)?;
         self.look_up(&canonical, None, flags)
     }

@@ -128,8 +128,28 @@ type GetRealm = unsafe extern "C" fn(*mut c_void, c_int, *const *const c_char, *
 /// A C string of bytes; what follows a NUL is cut off, as C would.
 #[must_use]
 pub fn c_string(bytes: &[u8]) -> CString {
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    CString::new(bytes.get(..end).unwrap_or_default()).unwrap_or_default()
+    CString::new(before_nul(bytes)).unwrap_or_default()
+}
+
+/// What C sees of bytes as a string.
+#[must_use]
+pub fn before_nul(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+/// Room for the names of options and users, which are short.
+const SHORT: usize = 64;
+
+/// Calls with a C string of bytes; what follows a NUL is cut off. One that is short needs no memory of its own.
+pub fn with_c_string<T>(bytes: &[u8], call: impl FnOnce(&CStr) -> T) -> T {
+    let mut room = [0; SHORT];
+    match room.get_mut(..bytes.len()).filter(|_| bytes.len() < SHORT) {
+        Some(place) => {
+            place.copy_from_slice(bytes);
+            call(CStr::from_bytes_until_nul(&room).unwrap_or_default())
+        }
+        None => call(&c_string(bytes)),
+    }
 }
 
 /// A password with a NUL behind it, and its length without.
@@ -160,15 +180,18 @@ pub struct CallbackOptions(pub List);
 impl Options for CallbackOptions {
     fn get(&self, plugin: Option<&str>, name: &str) -> Option<Cow<'_, str>> {
         self.0.find(cb::GETOPT)?;
-        let plugin = plugin.map(|plugin| c_string(plugin.as_bytes()));
-        let name = c_string(name.as_bytes());
-        let plugin = plugin.as_ref().map_or(null(), |plugin| plugin.as_ptr());
-        // SAFETY: the strings live during the call, and a length is never wanted. The callback answered with a string, which
-        // stays until the next question.
-        unsafe {
-            let value = option(self.0, plugin, name.as_ptr(), null_mut())?;
-            Some(Cow::Owned(CStr::from_ptr(value).to_string_lossy().into_owned()))
-        }
+        let ask = |plugin: *const c_char, name: &CStr| {
+            // SAFETY: the strings live during the call, and a length is never wanted. The callback answered with a string,
+            // which stays until the next question.
+            unsafe {
+                let value = option(self.0, plugin, name.as_ptr(), null_mut())?;
+                Some(Cow::Owned(CStr::from_ptr(value).to_string_lossy().into_owned()))
+            }
+        };
+        with_c_string(name.as_bytes(), |name| match plugin {
+            None => ask(null(), name),
+            Some(plugin) => with_c_string(plugin.as_bytes(), |plugin| ask(plugin.as_ptr(), name)),
+        })
     }
 }
 

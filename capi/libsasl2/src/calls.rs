@@ -4,7 +4,7 @@ use oxisasl::{Result, Secret};
 use oxisasl_capi_common::callbacks::Found;
 use oxisasl_capi_common::calls as common;
 pub use oxisasl_capi_common::calls::{
-    Ask, CallbackLog, CallbackOptions, Proc, c_string, challenge, find, login_name, option, simple, terminated,
+    Ask, CallbackLog, CallbackOptions, Proc, before_nul, c_string, challenge, find, login_name, option, simple, terminated,
     verify_file,
 };
 

@@ -73,7 +73,7 @@ export! {
         mech: *mut *const c_char,
     ) -> c_int {
         let begun = (|| {
-            global::client()?;
+            global::need_client()?;
             // SAFETY: by this function's contract.
             let conn = unsafe { connection(conn)? };
             let session = conn.client()?;
@@ -123,7 +123,7 @@ export! {
         clientoutlen: *mut c_uint,
     ) -> c_int {
         let begun: Result<_> = (|| {
-            global::client()?;
+            global::need_client()?;
             // SAFETY: by this function's contract.
             let (conn, input) = unsafe { (connection(conn)?, arg::bytes(serverin, serverinlen, "serverin")?) };
             let session = conn.client()?;

@@ -79,7 +79,7 @@ export! {
     pub fn sasl_idle(conn: *mut Conn) -> c_int {
         // SAFETY: by this function's contract.
         let Some(conn) = (unsafe { conn.as_ref() }) else {
-            return c_int::from(global::read(|global| global.server.is_some()));
+            return c_int::from(global::need_server().is_ok());
         };
         c_int::from(conn.host.get().and_then(|host| host.current()).is_some_and(|context| context.idle(conn)))
     }
@@ -138,7 +138,7 @@ fn get(conn: &Conn, propnum: c_int) -> Result<*const c_void> {
         }
         prop::APPNAME => {
             let session = server_only()?;
-            text(Some(session.app_name()).filter(|name| !name.is_empty()))
+            text(Some(session.app_name().into_owned()).filter(|name| !name.is_empty()))
         }
         prop::DELEGATEDCREDS => {
             // Plugins give the place of the handle, and so does this.

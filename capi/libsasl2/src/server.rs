@@ -78,7 +78,7 @@ export! {
         serveroutlen: *mut c_uint,
     ) -> c_int {
         let begun: Result<_> = (|| {
-            global::server()?;
+            global::need_server()?;
             // SAFETY: by this function's contract.
             let conn = unsafe { connection(conn)? };
             // SAFETY: by this function's contract.
@@ -109,7 +109,7 @@ export! {
         serveroutlen: *mut c_uint,
     ) -> c_int {
         let begun: Result<_> = (|| {
-            global::server()?;
+            global::need_server()?;
             // SAFETY: by this function's contract.
             let (conn, input) = unsafe { (connection(conn)?, arg::bytes(clientin, clientinlen, "clientin")) };
             Ok((conn, input?))
@@ -148,11 +148,11 @@ export! {
             }
             let names = match conn.session() {
                 Some(Session::Server(session)) => {
-                    global::server()?;
+                    global::need_server()?;
                     session.mechanisms()?
                 }
                 Some(Session::Client(session)) => {
-                    global::client()?;
+                    global::need_client()?;
                     session.mechanisms()
                 }
                 None => return Err(Error::from(Code::NotInit)),
@@ -206,10 +206,10 @@ export! {
         passlen: c_uint,
     ) -> c_int {
         if user.is_null() {
-            return boundary::code(global::server(), OK);
+            return boundary::code(global::need_server(), OK);
         }
         let checked = (|| {
-            global::server()?;
+            global::need_server()?;
             // SAFETY: by this function's contract.
             let conn = unsafe { connection(conn)? };
             // SAFETY: by this function's contract.
@@ -231,7 +231,7 @@ export! {
         user: *const c_char,
     ) -> c_int {
         let known = (|| {
-            global::server()?;
+            global::need_server()?;
             // SAFETY: by this function's contract.
             let (conn, service, realm, user) = unsafe {
                 (connection(conn)?, arg::optional_str(service), arg::optional_str(user_realm), arg::text(user, "user")?)
@@ -254,10 +254,10 @@ export! {
         _resplen: c_uint,
     ) -> c_int {
         if challenge.is_null() {
-            return boundary::code(global::server(), OK);
+            return boundary::code(global::need_server(), OK);
         }
         let checked = (|| {
-            global::server()?;
+            global::need_server()?;
             // SAFETY: by this function's contract.
             let (conn, challenge, response) =
                 unsafe { (connection(conn)?, arg::text(challenge, "challenge")?, arg::text(response, "response")?) };
@@ -281,7 +281,7 @@ export! {
         flags: c_uint,
     ) -> c_int {
         let set = (|| {
-            global::server()?;
+            global::need_server()?;
             // SAFETY: by this function's contract.
             let conn = unsafe { connection(conn)? };
             let flags = PasswordFlags(flags);

@@ -13,7 +13,7 @@ use oxisasl_capi_common::{arg, boundary};
 use super::context::Context;
 use super::plug::{ClientParams, OutParams, ServerParams};
 use crate::abi::{OK, RawChannelBinding, RawSecurityProps};
-use crate::calls::c_string;
+use crate::calls::{before_nul, c_string};
 use crate::conn::{Conn, Session};
 use crate::util::Rand;
 use crate::utils::Utils;
@@ -269,9 +269,9 @@ impl Host {
     fn show(&self, slot: usize, text: Option<&[u8]>) -> (*const c_char, c_uint) {
         let mut texts = self.texts.borrow_mut();
         let Some(place) = texts.get_mut(slot) else { return (null(), 0) };
-        let text = text.map(c_string);
-        if *place != text {
-            self.gone.borrow_mut().extend(std::mem::replace(place, text));
+        let shown = place.as_ref().map(|place| place.as_bytes());
+        if shown != text.map(before_nul) {
+            self.gone.borrow_mut().extend(std::mem::replace(place, text.map(c_string)));
         }
         place.as_ref().map_or((null(), 0), |text| (text.as_ptr(), text.as_bytes().len() as c_uint))
     }
