@@ -5,12 +5,13 @@
 //! step within a step is refused.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 use crate::chanbind::{BindingPolicy, ChannelBinding};
 use crate::config::Options;
 use crate::error::{Code, Error, Result};
 use crate::gss;
-use crate::identity::{CanonFlags, Identity};
+use crate::identity::{CanonFlags, CanonicalName, Identity};
 use crate::layer::SecurityLayer;
 use crate::log::Level;
 use crate::policy::{SecurityProps, SessionFlags, Ssf};
@@ -66,7 +67,7 @@ struct LastError {
 pub(crate) struct Common {
     pub service: String,
     pub flags: SessionFlags,
-    pub mechanisms: std::sync::Arc<[MechanismRef]>,
+    pub mechanisms: Arc<[MechanismRef]>,
     pub security: Cell<SecurityProps>,
     pub external_ssf: Cell<Ssf>,
     pub external_id: RefCell<Option<Vec<u8>>>,
@@ -86,12 +87,7 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    fn new(
-        service: String,
-        flags: SessionFlags,
-        log_level: Option<Level>,
-        mechanisms: std::sync::Arc<[MechanismRef]>,
-    ) -> Self {
+    fn new(service: String, flags: SessionFlags, log_level: Option<Level>, mechanisms: Arc<[MechanismRef]>) -> Self {
         Common {
             service,
             flags,
@@ -138,13 +134,13 @@ impl Common {
         drop(self.layer.replace(layer));
     }
 
-    fn take_name(&self, name: &[u8], flags: CanonFlags) {
+    fn take_name(&self, name: &CanonicalName, flags: CanonFlags) {
         let mut identity = self.identity.borrow_mut();
         if flags.contains(CanonFlags::AUTHZID) {
-            identity.user = Some(name.to_vec());
+            identity.user = Some(Arc::clone(name));
         }
         if flags.contains(CanonFlags::AUTHID) {
-            identity.authid = Some(name.to_vec());
+            identity.authid = Some(Arc::clone(name));
         }
     }
 
@@ -383,13 +379,13 @@ macro_rules! common_methods {
         /// The user to act as, once known. Known is not proved: only success is.
         #[must_use]
         pub fn user(&self) -> Option<Vec<u8>> {
-            self.common.identity.borrow().user.clone()
+            self.common.identity.borrow().user.as_deref().map(<[u8]>::to_vec)
         }
 
         /// The user whose credentials are used, once known.
         #[must_use]
         pub fn authid(&self) -> Option<Vec<u8>> {
-            self.common.identity.borrow().authid.clone()
+            self.common.identity.borrow().authid.as_deref().map(<[u8]>::to_vec)
         }
 
         /// The mechanism in use, once chosen.

@@ -13,7 +13,9 @@ use crate::ctx::{ServerCx, ServerWorld, World};
 use crate::error::{Code, Error, Result};
 use crate::gss;
 use crate::hooks::{Authorize, NoHooks, ServerHooks};
-use crate::identity::{Account, CanonCx, CanonFlags, CanonUser, Identity, Internal, Naming, check_length, qualify};
+use crate::identity::{
+    Account, CanonCx, CanonFlags, CanonUser, CanonicalName, Identity, Internal, Naming, check_length, qualify,
+};
 use crate::log::Level;
 use crate::mech::{Facts, Mechanism, Outcome, ServerMech, Side, Step};
 use crate::policy::{Features, Refusal, SecurityProps, SessionFlags, Ssf, explain};
@@ -445,7 +447,7 @@ impl ServerSession {
     }
 
     pub(crate) fn authorize(&self) -> Result<()> {
-        let Identity { user: Some(user), authid: Some(authid), .. } = self.common.identity.borrow().clone() else {
+        let Identity { user: Some(user), authid: Some(authid), .. } = self.identity() else {
             return Err(Error::protocol("mech did not call canon_user for both authzid and authid"));
         };
         let realm = self.realm();
@@ -483,7 +485,7 @@ impl ServerSession {
     }
 
     /// Makes a name canonical and takes it as one or both of the identities, without asking the stores about it.
-    pub(super) fn take_canonical(&self, name: &[u8], flags: CanonFlags) -> Result<Vec<u8>> {
+    pub(super) fn take_canonical(&self, name: &[u8], flags: CanonFlags) -> Result<CanonicalName> {
         if flags.bits() & CanonFlags::AUTHID.and(CanonFlags::AUTHZID).bits() == 0 {
             return Err(Error::param("canonicalisation of a name for neither identity"));
         }
@@ -496,6 +498,7 @@ impl ServerSession {
             _ => Internal.server(name, &cx)?,
         };
         check_length(&canonical)?;
+        let canonical = canonical.into();
         self.common.take_name(&canonical, flags);
         Ok(canonical)
     }

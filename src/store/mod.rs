@@ -83,8 +83,8 @@ impl LookupFlags {
             rows.iter()
                 .filter(|row| row.values.is_none() || self.0 & OVERRIDE != 0)
                 .filter_map(|row| match (row.name.strip_prefix('*'), self.is_authzid()) {
-                    (Some(bare), false) => Some((row.name.clone(), bare.to_owned())),
-                    (None, true) => Some((row.name.clone(), row.name.clone())),
+                    (Some(bare), false) => Some((row.name.to_string(), bare.to_owned())),
+                    (None, true) => Some((row.name.to_string(), row.name.to_string())),
                     _ => None,
                 })
                 .collect()
@@ -171,13 +171,16 @@ pub trait AuxProp: Any + Send + Sync {
 /// [`Code::NoMech`], with the name, when it selects none.
 pub fn select<'a, S: AsRef<dyn AuxProp>>(stores: &'a [S], options: &dyn Options) -> Result<Vec<&'a dyn AuxProp>> {
     let list = options.get(None, "auxprop_plugin");
-    let configured = || stores.iter().map(AsRef::as_ref).filter(|store| store.is_configured(options));
     let mut chosen: Vec<&dyn AuxProp> = Vec::with_capacity(stores.len());
+    let mut choose = |is_meant: &dyn Fn(&dyn AuxProp) -> bool| {
+        let stores = stores.iter().map(AsRef::as_ref);
+        chosen.extend(stores.filter(|store| is_meant(*store) && store.is_configured(options)));
+    };
     match &list {
-        None => chosen.extend(configured()),
-        Some(list) => list.split_ascii_whitespace().for_each(|name| {
-            chosen.extend(configured().filter(|store| store.name().eq_ignore_ascii_case(name)));
-        }),
+        None => choose(&|_| true),
+        Some(list) => {
+            list.split_ascii_whitespace().for_each(|name| choose(&|store| store.name().eq_ignore_ascii_case(name)));
+        }
     }
     if chosen.is_empty() { Err(not_found(list.as_deref().unwrap_or("[all]"))) } else { Ok(chosen) }
 }

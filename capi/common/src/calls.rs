@@ -140,16 +140,19 @@ pub fn before_nul(bytes: &[u8]) -> &[u8] {
 /// Room for the names of options and users, which are short.
 const SHORT: usize = 64;
 
-/// Calls with a C string of bytes; what follows a NUL is cut off. One that is short needs no memory of its own.
-pub fn with_c_string<T>(bytes: &[u8], call: impl FnOnce(&CStr) -> T) -> T {
-    let mut room = [0; SHORT];
-    match room.get_mut(..bytes.len()).filter(|_| bytes.len() < SHORT) {
-        Some(place) => {
-            place.copy_from_slice(bytes);
-            call(CStr::from_bytes_until_nul(&room).unwrap_or_default())
-        }
-        None => call(&c_string(bytes)),
+/// Calls with bytes that have a NUL behind them. Where there are few, they need no memory of their own.
+pub fn with_nul<T>(bytes: &[u8], call: impl FnOnce(*const c_char) -> T) -> T {
+    let mut room = [0_u8; SHORT];
+    if bytes.len() < SHORT
+        && let Some(place) = room.get_mut(..bytes.len())
+    {
+        place.copy_from_slice(bytes);
+        return call(room.as_ptr().cast());
     }
+    let mut copy = Vec::with_capacity(bytes.len() + 1);
+    copy.extend_from_slice(bytes);
+    copy.push(0_u8);
+    call(copy.as_ptr().cast())
 }
 
 /// A password with a NUL behind it, and its length without.
@@ -180,17 +183,17 @@ pub struct CallbackOptions(pub List);
 impl Options for CallbackOptions {
     fn get(&self, plugin: Option<&str>, name: &str) -> Option<Cow<'_, str>> {
         self.0.find(cb::GETOPT)?;
-        let ask = |plugin: *const c_char, name: &CStr| {
+        let ask = |plugin, name| {
             // SAFETY: the strings live during the call, and a length is never wanted. The callback answered with a string,
             // which stays until the next question.
             unsafe {
-                let value = option(self.0, plugin, name.as_ptr(), null_mut())?;
+                let value = option(self.0, plugin, name, null_mut())?;
                 Some(Cow::Owned(CStr::from_ptr(value).to_string_lossy().into_owned()))
             }
         };
-        with_c_string(name.as_bytes(), |name| match plugin {
+        with_nul(name.as_bytes(), |name| match plugin {
             None => ask(null(), name),
-            Some(plugin) => with_c_string(plugin.as_bytes(), |plugin| ask(plugin.as_ptr(), name)),
+            Some(plugin) => with_nul(plugin.as_bytes(), |plugin| ask(plugin, name)),
         })
     }
 }
@@ -344,8 +347,8 @@ pub fn realm(callback: Ask, id: c_ulong, offered: &[String]) -> Result<Option<Se
 /// # Errors
 /// The callback's own.
 pub fn challenge(callback: Ask, id: c_ulong, prompt: &oxisasl::prompt::Prompt) -> Result<Option<Secret>> {
-    let optional = |text: &Option<String>| text.as_ref().map(|text| c_string(text.as_bytes()));
-    let (label, default) = (optional(&prompt.challenge), optional(&prompt.default));
+    let optional = |text: Option<&str>| text.map(|text| c_string(text.as_bytes()));
+    let (label, default) = (optional(prompt.challenge.as_deref()), optional(prompt.default.as_deref()));
     let text = c_string(prompt.text.as_bytes());
     let raw = |text: &Option<CString>| text.as_ref().map_or(null(), |text| text.as_ptr());
     let (mut result, mut len): (*const c_char, c_uint) = (null(), 0);

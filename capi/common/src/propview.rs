@@ -199,7 +199,7 @@ mod tests {
 
     fn props(names: &[&str]) -> Props {
         let props = Props::new();
-        props.request(names);
+        props.request(names.iter().map(|name| (*name).to_owned()));
         props
     }
 

@@ -1,5 +1,6 @@
 //! The client's side: `sasl_client_*` (`sasl.h`, "Client").
 
+use std::borrow::Cow;
 use std::ffi::{c_char, c_int, c_uint};
 use std::ptr::null_mut;
 
@@ -80,10 +81,10 @@ export! {
             // SAFETY: by this function's contract.
             let answered = unsafe { answers(conn, session, prompt_need)? };
             // SAFETY: by this function's contract.
-            let list = unsafe { arg::optional_str(mechlist) };
+            let list = unsafe { arg::optional_lossy(mechlist) };
             let list = match (list, answered) {
                 (Some(list), _) => list,
-                (None, true) => String::new(),
+                (None, true) => Cow::Borrowed(""),
                 (None, false) => return Err(Error::param("no list of mechanisms")),
             };
             Ok((conn, session, list))
@@ -104,7 +105,7 @@ export! {
         if session.mechanism().is_some() {
             let name = session.chosen_name();
             // SAFETY: by this function's contract.
-            unsafe { arg::put(mech, conn.slots.keep(Slot::Mechanism, name.into_bytes())) };
+            unsafe { arg::put(mech, conn.slots.keep_copy(Slot::Mechanism, name.as_bytes())) };
         }
         // SAFETY: by this function's contract.
         unsafe { finish(conn, started.map(|start| start.progress), prompt_need, clientout, clientoutlen) }
