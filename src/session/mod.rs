@@ -63,6 +63,13 @@ struct LastError {
     listed: bool,
 }
 
+/// The mechanisms that a connection may use, by name, and whether there are others that it may not.
+#[derive(Clone)]
+struct Listing {
+    names: Arc<[String]>,
+    refused: bool,
+}
+
 /// What both sides have.
 pub(crate) struct Common {
     pub service: String,
@@ -84,6 +91,8 @@ pub(crate) struct Common {
     pub max_input: Cell<u32>,
     pub log_level: Option<Level>,
     last_error: RefCell<LastError>,
+    /// What was listed last; none once what it depends on has changed.
+    listing: RefCell<Option<Listing>>,
 }
 
 impl Common {
@@ -108,7 +117,13 @@ impl Common {
             max_input: Cell::default(),
             log_level,
             last_error: RefCell::default(),
+            listing: RefCell::default(),
         }
+    }
+
+    /// The mechanisms have to be judged anew.
+    fn forget_listing(&self) {
+        *self.listing.borrow_mut() = None;
     }
 
     /// Forgets the exchange before: its identities, layer and error.
@@ -121,6 +136,8 @@ impl Common {
         self.ssf.set(0);
         self.max_input.set(0);
         self.clear_error();
+        // A plugin may have said in the exchange that it cannot work here.
+        self.forget_listing();
     }
 
     fn install(&self, layer: Option<Box<dyn SecurityLayer>>) {
@@ -294,6 +311,7 @@ macro_rules! common_methods {
                     ));
                 }
                 self.common.security.set(props);
+                self.common.forget_listing();
                 Ok(())
             })())
         }
@@ -307,11 +325,13 @@ macro_rules! common_methods {
         /// Sets the strength of the layer underneath.
         pub fn set_external_ssf(&self, ssf: Ssf) {
             self.common.external_ssf.set(ssf);
+            self.common.forget_listing();
         }
 
         /// Sets who the layer underneath says the client is; empty or `None` for nobody.
         pub fn set_external_id(&self, id: Option<&[u8]>) {
             *self.common.external_id.borrow_mut() = id.filter(|id| !id.is_empty()).map(<[u8]>::to_vec);
+            self.common.forget_listing();
         }
 
         /// Who the layer underneath says the client is.
@@ -357,16 +377,24 @@ macro_rules! common_methods {
             let mut bindings = self.common.bindings.borrow_mut();
             bindings.retain(|known| known.name != binding.name);
             bindings.push(binding);
+            self.common.forget_listing();
         }
 
         /// Forgets all channel bindings.
         pub fn clear_bindings(&self) {
             self.common.bindings.borrow_mut().clear();
+            self.common.forget_listing();
+        }
+
+        /// Judges the mechanisms anew when they are listed next: for what only plugins look at.
+        pub fn forget_listing(&self) {
+            self.common.forget_listing();
         }
 
         /// Gives the session credentials for the mechanisms over the GSS-API, in place of those that they would look for.
         pub fn set_gss_credentials(&self, credentials: Option<gss::ForeignCred>) {
             self.common.gss_credentials.set(credentials);
+            self.common.forget_listing();
         }
 
         /// The names of the security context, and delegated credentials: once a mechanism over the GSS-API is done. They stay

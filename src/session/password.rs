@@ -200,6 +200,7 @@ impl ServerSession {
     /// application or a mechanism.
     pub fn set_password(&self, user: &[u8], change: &PasswordChange<'_>) -> Result<()> {
         self.common.clear_error();
+        self.common.forget_listing();
         self.record(match self.server.naming {
             Naming::Qualified => self.checked_change(user, change),
             Naming::Classic => self.checked_classic_change(user, change),

@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use super::address::Address;
-use super::{Common, Progress, common_methods, common_world};
+use super::{Common, Listing, Progress, common_methods, common_world};
 use crate::chanbind::{BindingPolicy, ChannelBinding};
 use crate::config::{Layered, Options};
 use crate::ctx::{ServerCx, ServerWorld, World};
@@ -224,12 +224,27 @@ impl ServerSession {
     /// The mechanisms to offer, strongest first or as the option `mech_list` orders them. A mechanism that can use a
     /// channel binding that is here comes with `-PLUS` as well, and without it only if the binding need not be used.
     ///
-    /// Why others are missing is then told by [`error_detail`](Self::error_detail).
+    /// Why others are missing is then told by [`error_detail`](Self::error_detail). They are judged when they are listed
+    /// first, and again after an exchange or a change of what the connection demands and offers.
     ///
     /// # Errors
     /// [`Code::NoMech`] when there is no mechanism at all, whatever the connection demands.
-    pub fn mechanisms(&self) -> Result<Vec<String>> {
+    pub fn mechanisms(&self) -> Result<Arc<[String]>> {
         self.common.clear_error();
+        let known = self.common.listing.borrow().clone();
+        let listing = match known {
+            Some(listing) => listing,
+            None => self.judge()?,
+        };
+        if listing.refused {
+            self.common.note_listing();
+        }
+        let names = Arc::clone(&listing.names);
+        *self.common.listing.borrow_mut() = Some(listing);
+        Ok(names)
+    }
+
+    fn judge(&self) -> Result<Listing> {
         if self.common.mechanisms.is_empty() {
             let list = self.options().get(None, "mech_list").unwrap_or_default().into_owned();
             let text = format!("no mechanism is left: mech_list is \"{list}\", there are {}", self.server.names());
@@ -259,9 +274,8 @@ impl ServerSession {
             if self.logs(level) {
                 self.write_log(level, &self.refusals());
             }
-            self.common.note_listing();
         }
-        Ok(names)
+        Ok(Listing { names: names.into(), refused })
     }
 
     /// The mechanisms that are not offered, with the reasons.

@@ -137,8 +137,8 @@ pub fn before_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
-/// Room for the names of options and users, which are short.
-const SHORT: usize = 64;
+/// Room for the names of options and users, and for most lines of a log.
+const SHORT: usize = 128;
 
 /// Calls with bytes that have a NUL behind them. Where there are few, they need no memory of their own.
 pub fn with_nul<T>(bytes: &[u8], call: impl FnOnce(*const c_char) -> T) -> T {
@@ -243,9 +243,8 @@ impl CallbackLog {
         let Some(proc) = self.proc else { return };
         // SAFETY: the interface gives the callback with this id this type.
         let log = unsafe { transmute::<Proc, LogFn>(proc) };
-        let line = c_string(line.as_bytes());
         // SAFETY: the line lives during the call.
-        unsafe { log(self.context, level, line.as_ptr()) };
+        with_nul(line.as_bytes(), |line| unsafe { log(self.context, level, line) });
     }
 }
 

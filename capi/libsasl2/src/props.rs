@@ -67,6 +67,9 @@ export! {
             if let Err(error) = &result {
                 conn.note(error);
             }
+            if let Ok(session) = conn.server() {
+                session.forget_listing();
+            }
             conn.refresh_host();
             result
         })();

@@ -153,7 +153,7 @@ export! {
                 }
                 Some(Session::Client(session)) => {
                     global::need_client()?;
-                    session.mechanisms()
+                    session.mechanisms().into()
                 }
                 None => return Err(Error::from(Code::NotInit)),
             };
@@ -173,8 +173,9 @@ export! {
             Ok((conn, names)) => {
                 // SAFETY: by this function's contract.
                 let part = |text| unsafe { arg::optional_text(text) };
-                let mut list = part(prefix).unwrap_or_default().to_vec();
-                let separator = part(sep).unwrap_or(b" ");
+                let (prefix, separator) = (part(prefix).unwrap_or_default(), part(sep).unwrap_or(b" "));
+                let mut list = Vec::with_capacity(names.iter().map(|name| name.len() + separator.len()).sum());
+                list.extend_from_slice(prefix);
                 for (index, name) in names.iter().enumerate() {
                     if index > 0 {
                         list.extend_from_slice(separator);
