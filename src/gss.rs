@@ -13,8 +13,8 @@ pub use crate::sys::gss::{Context, Cred, Credentials, Failure, ForeignCred, Mech
 const DEFAULT_KEYTAB: &str = "/etc/krb5.keytab";
 const CONFIGURED_IN: [&str; 2] = [DEFAULT_KEYTAB, "/etc/krb5.conf"];
 
-/// For how long a server is believed to have no key of its own: MIT Kerberos loses memory with each look for one that is not
-/// there.
+/// For how long a server is believed to have a key of its own, or none. A look reads files each time, and MIT Kerberos loses
+/// memory when the key is not there.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// The credentials of a server, by what says which they are.
@@ -37,22 +37,28 @@ impl Acceptor<'_> {
     /// # Errors
     /// Why there are none.
     pub fn look_for(&self) -> Result<(), String> {
-        let mech = Mech::Krb5;
         let file = self.keytab.map(str::to_owned).or_else(|| environment("KRB5_KTNAME"));
+        let file = file.as_deref();
+        let what = [self.service, self.fqdn, self.principal.unwrap_or_default(), file.unwrap_or_default()];
+        remembering(what, || self.look_in(file))
+    }
+
+    fn look_in(&self, file: Option<&str>) -> Result<(), String> {
+        let mech = Mech::Krb5;
         let told = file.is_some() || environment("KRB5_CONFIG").is_some();
         if !told && !CONFIGURED_IN.iter().any(|path| Path::new(path).exists()) {
             return Err(format!("there is no keytab: no option keytab, no KRB5_KTNAME, no {DEFAULT_KEYTAB}"));
         }
         if let Err(failure) = Cred::acquire(None, Usage::Accept, mech, self.keytab) {
-            return Err(explain(&failure, file.as_deref().unwrap_or(DEFAULT_KEYTAB)));
+            return Err(explain(&failure, file.unwrap_or(DEFAULT_KEYTAB)));
         }
         if self.principal.is_none() {
             // A principal is taken as it is written; to find a service the library looks up its host.
             let principal = format!("{}/{}", self.service, self.fqdn);
             let find = |name| Cred::acquire(Some(&name), Usage::Accept, mech, self.keytab);
-            return remembering_failures(&[&principal, self.keytab.unwrap_or_default()], || {
-                Name::principal(&principal).and_then(find).or_else(|_| self.acquire(mech)).map(drop)
-            });
+            if Name::principal(&principal).and_then(find).is_ok() {
+                return Ok(());
+            }
         }
         self.acquire(mech).map(drop).map_err(|failure| failure.to_string())
     }
@@ -80,22 +86,20 @@ fn explain(failure: &Failure, keytab: &str) -> String {
     }
 }
 
-/// The result of a look for something, or that of the last one if it failed and was not long ago.
-fn remembering_failures(what: &[&str], look: impl FnOnce() -> Result<(), Failure>) -> Result<(), String> {
-    static FAILED: Mutex<Vec<(String, Instant, String)>> = Mutex::new(Vec::new());
-    let what = what.join("\0");
-    let known = || FAILED.lock().unwrap_or_else(PoisonError::into_inner);
+/// The result of a look for something, or that of the last one if it was not long ago.
+fn remembering<const N: usize>(what: [&str; N], look: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    type Look = (Vec<String>, Instant, Result<(), String>);
+    static KNOWN: Mutex<Vec<Look>> = Mutex::new(Vec::new());
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let now = Instant::now();
-    let last = known().iter().find(|entry| entry.0 == what && now - entry.1 < REMEMBERED).map(|entry| entry.2.clone());
-    if let Some(reason) = last {
-        return Err(reason);
+    let last = known().iter().find(|look| look.0 == what && now - look.1 < REMEMBERED).map(|look| look.2.clone());
+    if let Some(result) = last {
+        return result;
     }
-    let result = look().map_err(|failure| failure.to_string());
+    let result = look();
     let mut known = known();
-    known.retain(|entry| entry.0 != what && now - entry.1 < REMEMBERED);
-    if let Err(reason) = &result {
-        known.push((what, now, reason.clone()));
-    }
+    known.retain(|look| look.0 != what && now - look.1 < REMEMBERED);
+    known.push((what.map(str::to_owned).into(), now, result.clone()));
     result
 }
 

@@ -86,8 +86,8 @@ impl LookupFlags {
             rows.iter()
                 .filter(|row| row.values.is_none() || self.0 & OVERRIDE != 0)
                 .filter_map(|row| match (row.name.strip_prefix('*'), self.is_authzid()) {
-                    (Some(bare), false) => Some((row.name.clone(), bare.to_owned())),
-                    (None, true) => Some((row.name.clone(), row.name.clone())),
+                    (Some(bare), false) => Some((row.name.to_string(), bare.to_owned())),
+                    (None, true) => Some((row.name.to_string(), row.name.to_string())),
                     _ => None,
                 })
                 .collect()
@@ -179,20 +179,31 @@ pub trait AuxProp: Any + Send + Sync {
 /// # Errors
 /// [`Code::NoMech`], with the name, when it selects none.
 pub fn select<'a, S: AsRef<dyn AuxProp>>(stores: &'a [S], options: &dyn Options) -> Result<Vec<&'a dyn AuxProp>> {
-    let named = |name: &str| {
-        stores.iter().map(AsRef::as_ref).filter(|store| store.name().eq_ignore_ascii_case(name)).collect::<Vec<_>>()
-    };
     let list = options.get(None, "auxprop_plugin");
-    let chosen: Vec<&dyn AuxProp> = match &list {
-        None => stores.iter().map(AsRef::as_ref).collect(),
-        Some(list) => list.split_ascii_whitespace().flat_map(named).collect(),
+    let mut chosen: Vec<&dyn AuxProp> = Vec::with_capacity(stores.len());
+    let mut choose = |is_meant: &dyn Fn(&dyn AuxProp) -> bool| {
+        let stores = stores.iter().map(AsRef::as_ref);
+        chosen.extend(stores.filter(|store| is_meant(*store) && store.is_configured(options)));
     };
-    let chosen: Vec<_> = chosen.into_iter().filter(|store| store.is_configured(options)).collect();
+    match &list {
+        None => choose(&|_| true),
+        Some(list) => {
+            list.split_ascii_whitespace().for_each(|name| choose(&|store| store.name().eq_ignore_ascii_case(name)));
+        }
+    }
     if chosen.is_empty() { Err(not_found(list.as_deref().unwrap_or("[all]"))) } else { Ok(chosen) }
 }
 
 fn not_found(wanted: &str) -> Error {
     Error::new(Code::NoMech, format!("could not find auxprop plugin, was searching for '{wanted}'"))
+}
+
+/// As [`select`], for a look-up: that there is no store is told to the log.
+///
+/// # Errors
+/// As [`select`].
+pub fn select_for_lookup<'a, S: AsRef<dyn AuxProp>>(stores: &'a [S], cx: &StoreCx<'_>) -> Result<Vec<&'a dyn AuxProp>> {
+    select(stores, cx.options).inspect_err(|error| cx.log.log(Level::Debug, error.detail()))
 }
 
 /// Asks the selected stores for the requested properties of a user.
@@ -206,13 +217,14 @@ pub fn lookup<S: AsRef<dyn AuxProp>>(
     flags: LookupFlags,
     props: &Props,
 ) -> Result<()> {
-    let chosen = match select(stores, cx.options) {
-        Ok(chosen) => chosen,
-        Err(error) => {
-            cx.log.log(Level::Debug, error.detail());
-            return Err(error);
-        }
-    };
+    ask(&select_for_lookup(stores, cx)?, cx, user, flags, props)
+}
+
+/// As [`lookup`], of stores that are [selected](select_for_lookup) already.
+///
+/// # Errors
+/// As [`lookup`].
+pub fn ask(chosen: &[&dyn AuxProp], cx: &StoreCx<'_>, user: &[u8], flags: LookupFlags, props: &Props) -> Result<()> {
     let mut combined = Err(Error::from(Code::NoMech));
     for store in chosen {
         let one = store.lookup(cx, user, flags, props);
