@@ -15,6 +15,7 @@ pub mod gdbm;
 mod kept_file;
 mod lanes;
 pub mod lmdb;
+mod marks;
 pub mod memory;
 mod page_buffer;
 mod replace;

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use zeroize::optimization_barrier;
+use crate::secret::wipe;
 
 /// Bytes that are wiped before anybody else has the memory, since pages hold passwords.
 #[derive(Default)]
@@ -14,10 +14,9 @@ impl PageBuffer {
         PageBuffer(vec![0; size])
     }
 
-    /// Forgets what was read. Piece by piece: the instruction that fills much memory at once takes long to begin.
+    /// Forgets what was read.
     pub(super) fn wipe(&mut self) {
-        self.0.chunks_mut(1024).for_each(|piece| piece.fill(0));
-        optimization_barrier(self.0.as_slice());
+        wipe(&mut self.0);
     }
 }
 

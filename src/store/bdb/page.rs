@@ -6,6 +6,7 @@
 //! the items fill the page from its end downwards in the order of the table. All numbers are in the file's byte order.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::io;
 
 /// A page that holds pairs, as Berkeley DB up to 4.5 writes it (in no order).
@@ -175,12 +176,14 @@ pub(super) enum Bucket<'a> {
     Pairs(Pairs<'a>),
 }
 
-/// A page of pairs whose offsets have been checked.
+/// A page of pairs.
 pub(super) struct Pairs<'a> {
     bytes: &'a [u8],
     layout: Layout,
     number: u32,
     entries: usize,
+    /// Where the header says that the lowest item is.
+    lowest: usize,
     /// The page before this one in its bucket; 0 for the first.
     pub previous: u32,
     /// The page after this one in its bucket; 0 for the last.
@@ -233,6 +236,15 @@ pub(super) fn header(bytes: &[u8], layout: Layout, number: u32) -> Read<Header> 
 impl<'a> Bucket<'a> {
     /// Reads a page as part of a bucket.
     pub(super) fn parse(bytes: &'a [u8], layout: Layout, number: u32) -> Read<Self> {
+        let bucket = Bucket::new(bytes, layout, number)?;
+        if let Bucket::Pairs(pairs) = &bucket {
+            pairs.check()?;
+        }
+        Ok(bucket)
+    }
+
+    /// As [`parse`](Self::parse), without looking at where the items are.
+    pub(super) fn new(bytes: &'a [u8], layout: Layout, number: u32) -> Read<Self> {
         if bytes.iter().take(layout.overhead()).all(|&byte| byte == 0) {
             // A hole in the file. The rest must be empty as well, or the header has been lost.
             return match bytes.iter().all(|&byte| byte == 0) {
@@ -249,23 +261,64 @@ impl<'a> Bucket<'a> {
         if !entries.is_multiple_of(2) || table_end > layout.page_size {
             return damaged(number, format!("it cannot hold {entries} items"));
         }
-        let pairs = Pairs { bytes, layout, number, entries, previous: header.previous, next: header.next };
-        let mut end = layout.page_size;
-        for (index, start) in pairs.offsets().enumerate() {
-            if start < table_end || start >= end {
-                return damaged(number, format!("item {index} lies outside its place"));
-            }
-            end = start;
-        }
-        // An empty page of 65536 bytes has the offset 65536, of which 16 bits are 0.
-        if usize::from(header.offset) != end & 0xffff {
-            return damaged(number, "its lowest item is not where the header says");
-        }
-        Ok(Bucket::Pairs(pairs))
+        let lowest = usize::from(header.offset);
+        Ok(Bucket::Pairs(Pairs {
+            bytes,
+            layout,
+            number,
+            entries,
+            lowest,
+            previous: header.previous,
+            next: header.next,
+        }))
     }
 }
 
 impl<'a> Pairs<'a> {
+    /// The items must lie one below the other, the lowest where the header says.
+    pub(super) fn check(&self) -> Read<()> {
+        let table_end = self.layout.overhead().saturating_add(self.entries.saturating_mul(2));
+        let mut end = self.layout.page_size;
+        for (index, start) in self.offsets().enumerate() {
+            if start < table_end || start >= end {
+                return damaged(self.number, format!("item {index} lies outside its place"));
+            }
+            end = start;
+        }
+        // An empty page of 65536 bytes has the offset 65536, of which 16 bits are 0.
+        match self.lowest == end & 0xffff {
+            true => Ok(()),
+            false => damaged(self.number, "its lowest item is not where the header says"),
+        }
+    }
+
+    /// Whether the keys are in the order of their bytes, and all of them on this page.
+    pub(super) fn is_sorted(&self) -> bool {
+        let mut last = None;
+        (0..self.len()).all(|pair| match self.key(pair) {
+            Ok(Item::Inline(key)) => last.replace(key).is_none_or(|last| last < key),
+            _ => false,
+        })
+    }
+
+    /// Which pair has this key, of a page that is [sorted](Self::is_sorted).
+    pub(super) fn search(&self, key: &[u8]) -> Read<Option<usize>> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            let order = match self.key(middle)? {
+                Item::Inline(other) => other.cmp(key),
+                _ => return damaged(self.number, format!("pair {middle} has another key than before")),
+            };
+            match order {
+                Ordering::Equal => return Ok(Some(middle)),
+                Ordering::Less => low = middle.saturating_add(1),
+                Ordering::Greater => high = middle,
+            }
+        }
+        Ok(None)
+    }
+
     /// How many pairs there are.
     pub(super) fn len(&self) -> usize {
         self.entries / 2
@@ -294,19 +347,6 @@ impl<'a> Pairs<'a> {
     fn table(&self) -> &'a [u8] {
         let start = self.layout.overhead();
         self.bytes.get(start..start.saturating_add(self.entries.saturating_mul(2))).unwrap_or_default()
-    }
-
-    /// The pair that has this key, or one that may have it because its key is kept elsewhere.
-    pub(super) fn candidates(&self, key: &[u8]) -> impl Iterator<Item = usize> {
-        let (bytes, layout, mut end) = (self.bytes, self.layout, self.layout.page_size);
-        let is_other = move |&[low, high, value_low, value_high]: &[u8; 4]| {
-            let start = usize::from(layout.number([low, high]));
-            let raw = bytes.get(start..end).and_then(<[u8]>::split_first);
-            end = usize::from(layout.number([value_low, value_high]));
-            matches!(raw, Some((&ITEM_INLINE, bytes)) if bytes != key)
-        };
-        let flags = self.table().as_chunks().0.iter().map(is_other);
-        flags.enumerate().filter(|(_, is_other)| !is_other).map(|(pair, _)| pair)
     }
 
     fn offset(&self, index: usize) -> Option<usize> {

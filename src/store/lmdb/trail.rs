@@ -2,17 +2,14 @@
 
 use super::page::{NO_PAGE, Page, Read};
 use super::snapshot::Snapshot;
+use crate::store::marks::Marks;
 use crate::store::page_buffer::PageBuffer;
-
-/// What is known about later pages is not kept: they are checked each time.
-const REMEMBERED: u64 = 1 << 20;
 
 /// Pages of one state of a file, a level of the tree each, and which pages of it were found to be sound.
 #[derive(Default)]
 pub(super) struct Trail {
     levels: Vec<Level>,
-    /// A bit for each page.
-    sound: Vec<u64>,
+    sound: Marks,
 }
 
 struct Level {
@@ -38,13 +35,9 @@ impl Trail {
             level.number = number;
         }
         let page = Page::new(&level.page, number)?;
-        let (word, bit) = ((number / 64) as usize, 1 << (number % 64));
-        if self.sound.get(word).is_none_or(|bits| bits & bit == 0) {
+        if !self.sound.has(number) {
             page.check()?;
-            if number < REMEMBERED {
-                self.sound.resize(self.sound.len().max(word.saturating_add(1)), 0);
-                self.sound.iter_mut().skip(word).take(1).for_each(|bits| *bits |= bit);
-            }
+            self.sound.add(number);
         }
         Ok(page)
     }
