@@ -147,12 +147,14 @@ impl AuxProp for Sasldb {
                 props.add(requested, value)?;
                 continue;
             }
-            value.expose().split(|byte| *byte == b'\n').try_for_each(|one| props.add(requested, Secret::from(one)))?;
+            lines(value.expose()).into_iter().try_for_each(|one| props.add(requested, Secret::from(one)))?;
         }
         if found || flags.is_authzid() {
             return Ok(());
         }
-        let identifying: Vec<&str> = IDENTIFYING.iter().map(|property| self.layout.name_of(property)).collect();
+        // What has just been asked for is not there.
+        let others = IDENTIFYING.iter().map(|property| self.layout.name_of(property));
+        let identifying: Vec<&str> = others.filter(|property| !names.contains(property)).collect();
         if logged(cx, file.has_any(name, realm, &identifying))? {
             return Ok(());
         }
@@ -222,6 +224,14 @@ impl AuxProp for Sasldb {
             edits.push(Edit { user: b"", realm: b"", property: SALT_KEY.as_bytes(), value: Some(key.expose()) });
         }
         if edits.is_empty() { Ok(()) } else { logged(cx, file.apply(&edits)) }
+    }
+}
+
+/// The values of an entry that may have several. Those of a text, as they all should be, are told apart faster than bytes.
+fn lines(value: &[u8]) -> Vec<&[u8]> {
+    match str::from_utf8(value) {
+        Ok(text) => text.split('\n').map(str::as_bytes).collect(),
+        Err(_) => value.split(|byte| *byte == b'\n').collect(),
     }
 }
 

@@ -253,6 +253,18 @@ impl<'a> Page<'a> {
         Some(usize::from(high) << 16 | usize::from(low))
     }
 
+    /// The key of a node.
+    pub(super) fn key(&self, index: usize) -> Read<&'a [u8]> {
+        let parse = || {
+            let table = self.bytes.get(HEADER..)?.as_chunks().0.get(..self.count)?;
+            let node = self.bytes.get(usize::from(u16::from_ne_bytes(*table.get(index)?))..)?;
+            let (header, rest) = node.split_first_chunk::<NODE>()?;
+            let [.., low, high] = *header;
+            rest.get(..usize::from(u16::from_ne_bytes([low, high])))
+        };
+        parse().ok_or(()).or_else(|()| self.malformed(index))
+    }
+
     /// A node.
     pub(super) fn node(&self, index: usize) -> Read<Node<'a>> {
         match self.parse_node(index) {

@@ -235,7 +235,7 @@ fn search(page: &Page<'_>, key: &[u8]) -> Read<Result<usize, usize>> {
     let (mut low, mut high) = (usize::from(!page.is_leaf), page.len());
     while low < high {
         let middle = low.midpoint(high);
-        match page.node(middle)?.key.cmp(key) {
+        match page.key(middle)?.cmp(key) {
             Ordering::Equal => return Ok(Ok(middle)),
             Ordering::Less => low = middle.saturating_add(1),
             Ordering::Greater => high = middle,
