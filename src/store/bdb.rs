@@ -89,9 +89,13 @@ impl BdbFile {
             })
         };
         self.read(same, |file, buffer| {
-            let found = keys.iter().map(|key| file.get(key, limit, buffer)).collect();
+            let mut found = Vec::with_capacity(keys.len());
+            let read = keys.iter().try_for_each(|key| {
+                found.push(file.get(key, limit, buffer)?);
+                Ok(())
+            });
             buffer.wipe();
-            found
+            read.map(|()| found)
         })
     }
 

@@ -1,6 +1,7 @@
 //! Where the properties of users are kept (auxprop), and how several such stores answer as one.
 
 use std::any::Any;
+use std::borrow::Cow;
 
 use crate::config::Options;
 use crate::error::{Code, Error, Result};
@@ -81,18 +82,26 @@ impl LookupFlags {
     /// The requested properties that such a look-up has still to fill: each as requested, and as a store names it
     /// (without the `*`).
     #[must_use]
-    pub fn wanted(self, props: &Props) -> Vec<(String, String)> {
+    pub fn wanted(self, props: &Props) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
         const OVERRIDE: u32 = 1;
         props.read(|rows| {
             rows.iter()
                 .filter(|row| row.values.is_none() || self.0 & OVERRIDE != 0)
-                .filter_map(|row| match (row.name.strip_prefix('*'), self.is_authzid()) {
-                    (Some(bare), false) => Some((row.name.to_string(), bare.to_owned())),
-                    (None, true) => Some((row.name.to_string(), row.name.to_string())),
+                .filter_map(|row| match (bare(&row.name), self.is_authzid()) {
+                    (Some(bare), false) => Some((row.name.clone(), bare)),
+                    (None, true) => Some((row.name.clone(), row.name.clone())),
                     _ => None,
                 })
                 .collect()
         })
+    }
+}
+
+/// A name without its `*`, if it has one.
+fn bare(name: &Cow<'static, str>) -> Option<Cow<'static, str>> {
+    match name {
+        Cow::Borrowed(name) => name.strip_prefix('*').map(Cow::Borrowed),
+        Cow::Owned(name) => name.strip_prefix('*').map(|bare| bare.to_owned().into()),
     }
 }
 
@@ -338,7 +347,7 @@ mod tests {
         let props = Props::new();
         props.request(["*userPassword", "mail", "*cn"]);
         props.add("*cn", Secret::from("x")).unwrap();
-        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        let pair = |a, b| (Cow::Borrowed(a), Cow::Borrowed(b));
         assert_eq!(LookupFlags::default().wanted(&props), [pair("*userPassword", "userPassword")]);
         assert_eq!(LookupFlags::AUTHZID.wanted(&props), [pair("mail", "mail")]);
     }

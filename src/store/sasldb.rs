@@ -151,10 +151,7 @@ impl SasldbFile {
         realm: impl AsRef<[u8]>,
         properties: &[P],
     ) -> Result<Vec<Option<Secret>>> {
-        let keys = properties
-            .iter()
-            .map(|property| key(user.as_ref(), realm.as_ref(), property.as_ref()))
-            .collect::<Result<Vec<_>>>()?;
+        let keys = keys(user.as_ref(), realm.as_ref(), properties)?;
         let found = self.read(|format| match format {
             Format::BerkeleyHash => self.bdb.get_many(&keys, MAX_VALUE as u32).map(Some),
             Format::Gdbm => self.gdbm.get_many(&keys, MAX_VALUE as u32).map(Some),
@@ -295,12 +292,23 @@ impl SasldbFile {
 
 /// The key of an entry.
 fn key(user: &[u8], realm: &[u8], property: &[u8]) -> Result<Vec<u8>> {
-    for (name, bytes) in [("user", user), ("realm", realm), ("property", property)] {
-        if bytes.contains(&0) {
-            return Err(Error::param(format!("the {name} contains a NUL byte")));
-        }
+    keys(user, realm, &[property]).map(|mut keys| keys.pop().unwrap_or_default())
+}
+
+/// The keys of entries of one user.
+fn keys<P: AsRef<[u8]>>(user: &[u8], realm: &[u8], properties: &[P]) -> Result<Vec<Vec<u8>>> {
+    let without_nul = |name: &str, bytes: &[u8]| match bytes.contains(&0) {
+        true => Err(Error::param(format!("the {name} contains a NUL byte"))),
+        false => Ok(()),
+    };
+    without_nul("user", user)?;
+    without_nul("realm", realm)?;
+    let mut keys = Vec::with_capacity(properties.len());
+    for property in properties.iter().map(AsRef::as_ref) {
+        without_nul("property", property)?;
+        keys.push([user, &[0], realm, &[0], property].concat());
     }
-    Ok([user, realm, property].join(&0))
+    Ok(keys)
 }
 
 /// The entry that a key stands for, if it has exactly two NUL bytes.

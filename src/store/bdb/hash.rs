@@ -88,8 +88,11 @@ impl HashFile {
             };
             check_link(number, previous, pairs.previous)?;
             if let Some(pair) = self.find(&pairs, number, key)? {
-                let first = self.values(number, pairs.value(pair)?, Take::First(limit), &mut HashSet::new())?;
-                return Ok(first.into_iter().next());
+                let take = Take::First(limit);
+                return match pairs.value(pair)? {
+                    Item::Inline(bytes) => take.check(bytes.len()).map(|_| Some(Secret::from(bytes))),
+                    item => Ok(self.values(number, item, take, &mut HashSet::new())?.into_iter().next()),
+                };
             }
             // The key is not here. That is worth believing only if what is here belongs here.
             if !self.is_verified() {

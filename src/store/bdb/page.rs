@@ -295,9 +295,9 @@ impl<'a> Pairs<'a> {
     /// Whether the keys are in the order of their bytes, and all of them on this page.
     pub(super) fn is_sorted(&self) -> bool {
         let mut last = None;
-        (0..self.len()).all(|pair| match self.key(pair) {
-            Ok(Item::Inline(key)) => last.replace(key).is_none_or(|last| last < key),
-            _ => false,
+        (0..self.len()).all(|pair| match self.inline_key(pair) {
+            Some(key) => last.replace(key).is_none_or(|last| last < key),
+            None => false,
         })
     }
 
@@ -306,17 +306,28 @@ impl<'a> Pairs<'a> {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low.midpoint(high);
-            let order = match self.key(middle)? {
-                Item::Inline(other) => other.cmp(key),
-                _ => return damaged(self.number, format!("pair {middle} has another key than before")),
+            let Some(other) = self.inline_key(middle) else {
+                return damaged(self.number, format!("pair {middle} has another key than before"));
             };
-            match order {
+            match other.cmp(key) {
                 Ordering::Equal => return Ok(Some(middle)),
                 Ordering::Less => low = middle.saturating_add(1),
                 Ordering::Greater => high = middle,
             }
         }
         Ok(None)
+    }
+
+    /// The key of a pair, if it lies in the page.
+    fn inline_key(&self, pair: usize) -> Option<&'a [u8]> {
+        let table = self.table().as_chunks().0;
+        let at = |index: usize| table.get(index).map(|raw| usize::from(self.layout.number(*raw)));
+        let index = pair.saturating_mul(2);
+        let end = if index == 0 { self.layout.page_size } else { at(index.saturating_sub(1))? };
+        match self.bytes.get(at(index)?..end)?.split_first()? {
+            (&ITEM_INLINE, key) => Some(key),
+            _ => None,
+        }
     }
 
     /// How many pairs there are.
