@@ -5,7 +5,7 @@
 mod scratch;
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,7 +97,45 @@ fn child_process() {
             fs::set_permissions(&db, Permissions::from_mode(0o600)).unwrap();
             assert_eq!(get(&file, 3).unwrap(), secret(3));
         }
+        "leave-nothing" => {
+            (0..50).for_each(|n| assert!(file.get(format!("user{n}"), REALM, PROPERTY).unwrap().is_some()));
+            assert_eq!(copies(b" fo terces"), 0);
+            let kept = file.get("user1", REALM, PROPERTY).unwrap();
+            assert!(copies(b" fo terces") > 0, "the look finds nothing");
+            drop(kept);
+        }
         other => panic!("{other}"),
+    }
+}
+
+/// How often a text, which is given backwards, is in the memory of this process that nothing else is mapped into.
+fn copies(backwards: &[u8]) -> usize {
+    let memory = fs::File::open("/proc/self/mem").unwrap();
+    let is_text = |window: &&[u8]| window.iter().eq(backwards.iter().rev());
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let ours =
+        maps.lines().filter(|line| line.contains(" rw-p ") && (line.ends_with(" 0 ") || line.ends_with("[heap]")));
+    let count = |line: &str| {
+        let (start, end) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+        let [start, end] = [start, end].map(|address| u64::from_str_radix(address, 16).unwrap());
+        let mut bytes = vec![0; (end - start) as usize];
+        memory.read_exact_at(&mut bytes, start).unwrap();
+        let found = bytes.windows(backwards.len()).filter(is_text).count();
+        // Not to be found by the next look.
+        bytes.fill(0);
+        std::hint::black_box(&bytes);
+        found
+    };
+    ours.map(count).sum()
+}
+
+#[test]
+fn no_secret_stays_in_memory() {
+    let scratch = Scratch::new();
+    for format in FORMATS {
+        let db = scratch.path(&format!("{format:?}"));
+        make(&db, format);
+        run(&mut child("leave-nothing", &db), b"");
     }
 }
 
@@ -185,13 +223,15 @@ fn a_folder_that_becomes_another_is_noticed() {
         make(&db, format);
         let file = SasldbFile::open(&db).unwrap();
         assert_eq!(get(&file, 1).unwrap(), secret(1));
+        let other = scratch.path(&format!("other-{format:?}"));
+        fs::create_dir(&other).unwrap();
+        make(&other.join("db"), format);
+        SasldbFile::open(other.join("db")).unwrap().put("user1", REALM, PROPERTY, b"of another file").unwrap();
         fs::rename(&folder, &aside).unwrap();
-        assert_eq!(get(&file, 1).ok().flatten(), None);
-        fs::create_dir(&folder).unwrap();
-        make(&db, format);
-        file.put("user1", REALM, PROPERTY, b"of another file").unwrap();
+        fs::rename(&other, &folder).unwrap();
         assert_eq!(get(&file, 1).unwrap().unwrap(), b"of another file");
         fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(get(&file, 1).ok().flatten(), None);
     }
 }
 
