@@ -119,6 +119,16 @@ impl ServerSession {
 
     /// Whether the store that new passwords go to keeps them as one-way secrets.
     pub(super) fn keeps_secrets(&self) -> bool {
+        self.has_secrets(|store, cx| store.form(cx) == Form::Secrets && store.can_store(cx).is_ok())
+    }
+
+    /// Whether users are likely to have one-way secrets, so that a login asks for these at once.
+    pub(super) fn expects_secrets(&self) -> bool {
+        self.has_secrets(|store, cx| store.holds_secrets(cx))
+    }
+
+    /// What the options say about one-way secrets; where they leave it to the store, what this finds out.
+    fn has_secrets(&self, find_out: impl Fn(&dyn AuxProp, &StoreCx<'_>) -> bool) -> bool {
         match self.storage() {
             Storage::Hashed => true,
             Storage::Plaintext | Storage::Both => false,
@@ -127,7 +137,7 @@ impl ServerSession {
                 let realm = self.realm();
                 let cx = self.store_cx(&options, realm.as_deref());
                 let chosen = store::select(&self.server.stores, cx.options).unwrap_or_default();
-                chosen.first().is_some_and(|store| store.form(&cx) == Form::Secrets && store.can_store(&cx).is_ok())
+                chosen.first().is_some_and(|store| find_out(*store, &cx))
             }
         }
     }

@@ -1,8 +1,8 @@
 //! `auxprop_plugin: sasldb`: the password database as a store of properties.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::OnceLock;
 
 use super::lmdb::LmdbOptions;
 use super::sasldb::{Edit, Format, IDENTIFYING, SasldbFile};
@@ -63,8 +63,13 @@ impl Layout {
 #[derive(Debug, Default)]
 pub struct Sasldb {
     layout: Layout,
-    files: Mutex<HashMap<PathBuf, Arc<SasldbFile>>>,
+    files: Files,
 }
+
+/// The files that sessions have named: a list that only grows, so that it is read without a lock. Few servers have more than
+/// one.
+#[derive(Debug, Default)]
+struct Files(OnceLock<Box<(SasldbFile, Files)>>);
 
 impl Sasldb {
     /// The store, with no file open yet.
@@ -83,20 +88,29 @@ impl Sasldb {
     /// Where the database is, as the options say.
     #[must_use]
     pub fn path(&self, options: &dyn Options) -> PathBuf {
-        PathBuf::from(options.get(None, "sasldb_path").unwrap_or(self.layout.default_path().into()).as_ref())
+        PathBuf::from(self.path_text(options).as_ref())
     }
 
-    fn file(&self, options: &dyn Options) -> Arc<SasldbFile> {
-        let path = self.path(options);
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = files.entry(path).or_insert_with_key(|path| {
-            let limits = LmdbOptions {
-                map_kib: integer(options, "sasldb_mapsize").and_then(|kib| u64::try_from(kib).ok()),
-                max_readers: integer(options, "sasldb_maxreaders").and_then(|count| u32::try_from(count).ok()),
-            };
-            Arc::new(SasldbFile::new(path, limits))
-        });
-        Arc::clone(open)
+    fn path_text<'o>(&self, options: &'o dyn Options) -> Cow<'o, str> {
+        options.get(None, "sasldb_path").unwrap_or(self.layout.default_path().into())
+    }
+
+    fn file(&self, options: &dyn Options) -> &SasldbFile {
+        let path = self.path_text(options);
+        let limits = || LmdbOptions {
+            map_kib: integer(options, "sasldb_mapsize").and_then(|kib| u64::try_from(kib).ok()),
+            max_readers: integer(options, "sasldb_maxreaders").and_then(|count| u32::try_from(count).ok()),
+        };
+        let mut files = &self.files;
+        loop {
+            let Files(next) = files;
+            let (file, rest) =
+                &**next.get_or_init(|| Box::new((SasldbFile::new(path.as_ref(), limits()), Files::default())));
+            if file.path().as_os_str() == path.as_ref() {
+                return file;
+            }
+            files = rest;
+        }
     }
 }
 
@@ -129,10 +143,19 @@ impl AuxProp for Sasldb {
         for ((requested, name), value) in wanted.iter().zip(values) {
             let Some(value) = value else { continue };
             found = true;
-            values_of(name, &value).into_iter().try_for_each(|one| props.add(requested, one))?;
+            if name != SEVERAL {
+                props.add(requested, value)?;
+                continue;
+            }
+            lines(value.expose()).into_iter().try_for_each(|one| props.add(requested, Secret::from(one)))?;
         }
-        let identifying: Vec<&str> = IDENTIFYING.iter().map(|property| self.layout.name_of(property)).collect();
-        if found || flags.is_authzid() || logged(cx, file.has_any(name, realm, &identifying))? {
+        if found || flags.is_authzid() {
+            return Ok(());
+        }
+        // What has just been asked for is not there.
+        let others = IDENTIFYING.iter().map(|property| self.layout.name_of(property));
+        let identifying: Vec<&str> = others.filter(|property| !names.contains(property)).collect();
+        if logged(cx, file.has_any(name, realm, &identifying))? {
             return Ok(());
         }
         Err(Error::new(Code::NoUser, format!("no such user in {}", file.path().display())))
@@ -142,6 +165,13 @@ impl AuxProp for Sasldb {
         match self.file(cx.options).format() {
             Ok(Format::BerkeleyHash) => Form::Plaintext,
             _ => Form::Secrets,
+        }
+    }
+
+    fn holds_secrets(&self, cx: &StoreCx<'_>) -> bool {
+        match self.file(cx.options).last_format() {
+            Some(format) => format == Format::Lmdb,
+            None => self.form(cx) == Form::Secrets && self.can_store(cx).is_ok(),
         }
     }
 
@@ -189,11 +219,19 @@ impl AuxProp for Sasldb {
             }
         }
         let verifiers = values.iter().any(|(name, value)| *name == SEVERAL && value.is_some());
-        let key = if verifiers { missing_salt_key(&file)? } else { None };
+        let key = if verifiers { missing_salt_key(file)? } else { None };
         if let Some(key) = &key {
             edits.push(Edit { user: b"", realm: b"", property: SALT_KEY.as_bytes(), value: Some(key.expose()) });
         }
         if edits.is_empty() { Ok(()) } else { logged(cx, file.apply(&edits)) }
+    }
+}
+
+/// The values of an entry that may have several. Those of a text, as they all should be, are told apart faster than bytes.
+fn lines(value: &[u8]) -> Vec<&[u8]> {
+    match str::from_utf8(value) {
+        Ok(text) => text.split('\n').map(str::as_bytes).collect(),
+        Err(_) => value.split(|byte| *byte == b'\n').collect(),
     }
 }
 
@@ -218,7 +256,7 @@ pub fn value_of(property: &str, values: &[Secret]) -> Option<Secret> {
 #[must_use]
 pub fn values_of(property: &str, value: &Secret) -> Vec<Secret> {
     match property {
-        SEVERAL => value.expose().split(|byte| *byte == b'\n').map(Secret::from).collect(),
+        SEVERAL => lines(value.expose()).into_iter().map(Secret::from).collect(),
         _ => vec![value.clone()],
     }
 }

@@ -19,6 +19,7 @@ mod image;
 mod page;
 mod reader;
 mod snapshot;
+mod trail;
 #[cfg(not(feature = "lmdb"))]
 mod without;
 

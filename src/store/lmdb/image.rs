@@ -303,6 +303,7 @@ mod tests {
     use std::process::Command;
 
     use super::super::snapshot::Snapshot;
+    use super::super::trail::Trail;
     use super::*;
 
     /// Writes pairs and reads them back, by our own reader and by LMDB's tools.
@@ -320,7 +321,7 @@ mod tests {
         assert_eq!(snapshot.meta.transaction, transaction);
         assert_eq!(snapshot.meta.main.entries, pairs.len() as u64);
         for (key, value) in pairs.iter().step_by(7) {
-            assert_eq!(snapshot.get(key, usize::MAX).unwrap().unwrap().expose(), value);
+            assert_eq!(snapshot.get(key, usize::MAX, &mut Trail::default()).unwrap().unwrap().expose(), value);
         }
         let dump = Command::new("mdb_dump").arg("-n").arg(&path).output().expect("mdb_dump is needed for this test");
         assert!(dump.status.success(), "{dump:?}");

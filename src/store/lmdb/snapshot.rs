@@ -9,6 +9,7 @@ use std::os::unix::fs::FileExt as _;
 use zeroize::Zeroizing;
 
 use super::page::{self, Content, HEADER, META, Meta, NO_PAGE, Node, Page, Problem, Read, Tree, damaged};
+use super::trail::Trail;
 use crate::secret::Secret;
 
 /// The flag of the tree of unused pages: its keys are numbers.
@@ -46,36 +47,55 @@ impl<'f> Snapshot<'f> {
         Ok(Snapshot { file, meta })
     }
 
-    /// Whether no transaction has been completed since.
+    /// The state that an open file was in before, if it still is in that: whether so, [`is_newest`](Self::is_newest) tells.
+    pub(super) fn again(file: &'f File, meta: Meta) -> Self {
+        Snapshot { file, meta }
+    }
+
+    /// Whether no transaction has been completed since. Transactions write the two meta pages by turns, so that the next one
+    /// shows in that of the one before.
     pub(super) fn is_newest(&self) -> bool {
-        newest(self.file).is_ok_and(|now| now.transaction == self.meta.transaction)
+        let next = self.meta.transaction.wrapping_add(1) % 2;
+        read_meta(self.file, next, next.saturating_mul(self.meta.page_size as u64))
+            .is_ok_and(|other| matches!(self.meta.transaction.checked_sub(other.transaction), Some(0 | 1)))
     }
 
     /// Reads `count` pages.
     fn pages(&self, number: u64, count: u64) -> Read<Zeroizing<Vec<u8>>> {
         let end = number.checked_add(count);
-        if number < 2 || end.is_none_or(|end| end > self.meta.last_page.saturating_add(1)) {
-            return damaged(number, "it is referred to, but is none of the pages in use");
+        if end.is_none_or(|end| end > self.meta.last_page.saturating_add(1)) {
+            return self.outside(number);
         }
-        let size = self.meta.page_size;
         // Within the file, so the length fits.
-        let mut bytes = Zeroizing::new(vec![0; size.saturating_mul(count as usize)]);
-        match self.file.read_exact_at(&mut bytes, number.saturating_mul(size as u64)) {
-            Ok(()) => Ok(bytes),
+        let mut bytes = Zeroizing::new(vec![0; self.meta.page_size.saturating_mul(count as usize)]);
+        self.read(number, &mut bytes).map(|()| bytes)
+    }
+
+    /// Reads from a page on.
+    pub(super) fn read(&self, number: u64, bytes: &mut [u8]) -> Read<()> {
+        if number < 2 || number > self.meta.last_page {
+            return self.outside(number);
+        }
+        match self.file.read_exact_at(bytes, number.saturating_mul(self.meta.page_size as u64)) {
+            Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => damaged(number, "the file is truncated"),
             Err(error) => Err(Problem::Io { page: number, error }),
         }
     }
 
+    /// What is wrong with a page that is none of those in use.
+    pub(super) fn outside<T>(&self, number: u64) -> Read<T> {
+        damaged(number, "it is referred to, but is none of the pages in use")
+    }
+
     /// The value of a key. One longer than `limit` bytes is an error.
-    pub(super) fn get(&self, key: &[u8], limit: usize) -> Read<Option<Secret>> {
+    pub(super) fn get(&self, key: &[u8], limit: usize, trail: &mut Trail) -> Read<Option<Secret>> {
         let mut number = self.meta.main.root;
         if number == NO_PAGE {
             return Ok(None);
         }
-        for _ in 0..MAX_DEPTH {
-            let bytes = self.pages(number, 1)?;
-            let page = Page::parse(&bytes, number)?;
+        for depth in 0..MAX_DEPTH {
+            let page = trail.page(self, usize::from(depth), number)?;
             let found = search(&page, key)?;
             if page.is_leaf {
                 return match found {
@@ -226,19 +246,22 @@ const OVERHEAD: usize = 64;
 
 const EMPTY: Tree = Tree { flags: 0, depth: 0, branches: 0, leaves: 0, chained: 0, entries: 0, root: NO_PAGE };
 
+/// The meta page `number`, which is at this offset.
+fn read_meta(file: &File, number: u64, at: u64) -> Read<Meta> {
+    let mut bytes = [0; META];
+    match file.read_exact_at(&mut bytes, at) {
+        Ok(()) => Meta::parse(&bytes, number),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            let length = file.metadata().map_or(0, |metadata| metadata.len());
+            Err(Problem::Truncated { length, needed: at.saturating_add(META as u64) })
+        }
+        Err(error) => Err(Problem::Io { page: number, error }),
+    }
+}
+
 /// The newer of the two meta pages.
 fn newest(file: &File) -> Read<Meta> {
-    let read = |number: u64, at: u64| {
-        let mut bytes = [0; META];
-        match file.read_exact_at(&mut bytes, at) {
-            Ok(()) => Meta::parse(&bytes, number),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                let length = file.metadata().map_or(0, |metadata| metadata.len());
-                Err(Problem::Truncated { length, needed: at.saturating_add(META as u64) })
-            }
-            Err(error) => Err(Problem::Io { page: number, error }),
-        }
-    };
+    let read = |number, at| read_meta(file, number, at);
     let mut first = read(0, 0)?;
     let mut second = read(1, first.page_size as u64)?;
     // They are written by turns: while the first stays what it was, at most one transaction has been completed between the two
@@ -264,7 +287,7 @@ fn search(page: &Page<'_>, key: &[u8]) -> Read<Result<usize, usize>> {
     let (mut low, mut high) = (usize::from(!page.is_leaf), page.len());
     while low < high {
         let middle = low.midpoint(high);
-        match page.node(middle)?.key.cmp(key) {
+        match page.key(middle)?.cmp(key) {
             Ordering::Equal => return Ok(Ok(middle)),
             Ordering::Less => low = middle.saturating_add(1),
             Ordering::Greater => high = middle,
