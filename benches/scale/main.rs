@@ -1,5 +1,5 @@
-//! The embedded password database with a thousand users and with ten million: how fast it is filled, listed and asked, and what that
-//! takes. `make scale` runs it and writes `docs/scale.md` and `docs/scale.svg`.
+//! The embedded password database with a thousand users and with ten million: how fast it is filled, listed and asked, and what
+//! that takes. `make scale` runs it and writes `docs/scale.md` and `docs/scale.svg`.
 //!
 //! As a test, without the `--bench` of cargo, it works on few users and only sees that it works.
 

@@ -86,8 +86,8 @@ pub fn page(all: &[Results], command: &str) -> String {
         text,
         "\n![the same as plots](scale.svg)\n\n\
          Import is one `SasldbFile::import` of entries in their order, the time to make them up and to sync the file included; \
-         list is `SasldbFile::entries`. \"Not in memory\" is after the system was asked to drop the file; later on it has been read once, and the \
-         system keeps of it what it has room for. A writer changes one secret \
+         list is `SasldbFile::entries`. \"Not in memory\" is after the system was asked to drop the file; later on it has been \
+         read once, and the system keeps of it what it has room for. A writer changes one secret \
          after the other, each in a transaction of its own that is synced. Where \
          other work takes the processors, the rates per second of processor time tell whether readers hold each other up.\n\n\
          {}\n\nMade by `{command}`, which writes this page.\n",

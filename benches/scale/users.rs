@@ -1,4 +1,4 @@
-//! Users as a database has them that keeps no passwords: the entries and the lengths are those of real ones, the secrets are random.
+//! Users as a database has them that keeps no passwords: entries and lengths are those of real ones, the secrets are random.
 
 use oxisasl::store::sasldb::Entry;
 use oxisasl::{Result, Secret, b64};

@@ -128,9 +128,9 @@ fn failed(name: &Path, error: &io::Error) -> Error {
 impl SasldbFile {
     /// Stores many entries in place of their old values, if they have any.
     ///
-    /// Where there is no database yet, all of them are stored or none; those that come in their order take no memory, however many
-    /// they are, and the others that of their bytes. Where there is one, it gets them by parts, each of them completely or not at all;
-    /// a Berkeley DB file gets all at once.
+    /// Where there is no database yet, all of them are stored or none; those that come in their order take no memory, however
+    /// many they are, and the others that of their bytes. Where there is one, it gets them by parts, each of them completely or
+    /// not at all; a Berkeley DB file gets all at once.
     ///
     /// # Errors
     /// As [`SasldbFile::apply`], and those of `entries`.

@@ -1,9 +1,9 @@
 //! A password database of any kind becomes one of LMDB.
 //!
-//! The new file is written beside the old one while that is in use ([`NewDatabase`]), from records that are all of one state of it
-//! ([`Source::state`]). Only to put the new one in the place of the old one, those who write are held off ([`Source::hold`]) and it
-//! is seen whether that still is in the same state; if not, nothing is changed, and it is to be done again. The old file stays under
-//! another name.
+//! The new file is written beside the old one while that is in use ([`NewDatabase`](super::bulk::NewDatabase)), from records
+//! that are all of one state of it ([`Source::state`]). Only to put the new one in the place of the old one, those who write are
+//! held off ([`Source::hold`]) and it is seen whether that still is in the same state; if not, nothing is changed, and it is to
+//! be done again. The old file stays under another name.
 //!
 //! What LMDB's lock file knows of a database is the number of the last transaction: the new file has the one of the LMDB file that
 //! it replaces, and nobody has that open meanwhile. Programs with Berkeley DB itself take no locks. One that had the old file open

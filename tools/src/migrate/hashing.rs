@@ -74,8 +74,7 @@ impl Conversion {
         journal.fingerprint(&self.policy, user)
     }
 
-    /// What the new database has of a user, given what became of the password, if that was hashed. A key for made-up salts is new if
-    /// there is no other.
+    /// What the new database has of a user, given what became of the password, if that was hashed.
     ///
     /// # Errors
     /// [`oxisasl::Code::BadParam`] when a name has become too long.
