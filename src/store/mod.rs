@@ -87,7 +87,7 @@ impl LookupFlags {
         props.read(|rows| {
             rows.iter()
                 .filter(|row| row.values.is_none() || self.0 & OVERRIDE != 0)
-                .filter_map(|row| match (bare(&row.name), self.is_authzid()) {
+                .filter_map(|row| match (bare(row.name.clone()), self.is_authzid()) {
                     (Some(bare), false) => Some((row.name.clone(), bare)),
                     (None, true) => Some((row.name.clone(), row.name.clone())),
                     _ => None,
@@ -98,7 +98,7 @@ impl LookupFlags {
 }
 
 /// A name without its `*`, if it has one.
-fn bare(name: &Cow<'static, str>) -> Option<Cow<'static, str>> {
+fn bare(name: Cow<'static, str>) -> Option<Cow<'static, str>> {
     match name {
         Cow::Borrowed(name) => name.strip_prefix('*').map(Cow::Borrowed),
         Cow::Owned(name) => name.strip_prefix('*').map(|bare| bare.to_owned().into()),
