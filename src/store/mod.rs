@@ -90,7 +90,7 @@ impl LookupFlags {
         props.read(|rows| {
             rows.iter()
                 .filter(|row| row.values.is_none() || self.0 & OVERRIDE != 0)
-                .filter_map(|row| match (bare(&row.name), self.is_authzid()) {
+                .filter_map(|row| match (bare(row.name.clone()), self.is_authzid()) {
                     (Some(bare), false) => Some((row.name.clone(), bare)),
                     (None, true) => Some((row.name.clone(), row.name.clone())),
                     _ => None,
@@ -101,7 +101,7 @@ impl LookupFlags {
 }
 
 /// A name without its `*`, if it has one.
-fn bare(name: &Cow<'static, str>) -> Option<Cow<'static, str>> {
+fn bare(name: Cow<'static, str>) -> Option<Cow<'static, str>> {
     match name {
         Cow::Borrowed(name) => name.strip_prefix('*').map(Cow::Borrowed),
         Cow::Owned(name) => name.strip_prefix('*').map(|bare| bare.to_owned().into()),
@@ -215,14 +215,6 @@ fn not_found(wanted: &str) -> Error {
     Error::new(Code::NoMech, format!("could not find auxprop plugin, was searching for '{wanted}'"))
 }
 
-/// As [`select`], for a look-up: that there is no store is told to the log.
-///
-/// # Errors
-/// As [`select`].
-pub fn select_for_lookup<'a, S: AsRef<dyn AuxProp>>(stores: &'a [S], cx: &StoreCx<'_>) -> Result<Vec<&'a dyn AuxProp>> {
-    select(stores, cx.options).inspect_err(|error| cx.log.log(Level::Debug, error.detail()))
-}
-
 /// Asks the selected stores for the requested properties of a user.
 ///
 /// # Errors
@@ -234,10 +226,11 @@ pub fn lookup<S: AsRef<dyn AuxProp>>(
     flags: LookupFlags,
     props: &Props,
 ) -> Result<()> {
-    ask(&select_for_lookup(stores, cx)?, cx, user, flags, props)
+    let chosen = select(stores, cx.options).inspect_err(|error| cx.log.log(Level::Debug, error.detail()))?;
+    ask(&chosen, cx, user, flags, props)
 }
 
-/// As [`lookup`], of stores that are [selected](select_for_lookup) already.
+/// As [`lookup`], of stores that are [selected](select) already.
 ///
 /// # Errors
 /// As [`lookup`].

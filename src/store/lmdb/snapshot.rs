@@ -94,14 +94,14 @@ impl<'f> Snapshot<'f> {
         if number == NO_PAGE {
             return Ok(None);
         }
+        if let Some(leaf) = trail.leaf(usize::from(self.meta.main.depth.saturating_sub(1)), key)? {
+            return self.value_on(&leaf, search(&leaf, key)?, limit);
+        }
         for depth in 0..MAX_DEPTH {
             let page = trail.page(self, usize::from(depth), number)?;
             let found = search(&page, key)?;
             if page.is_leaf {
-                return match found {
-                    Ok(index) => self.value(page.node(index)?, limit).map(Some),
-                    Err(_) => Ok(None),
-                };
+                return self.value_on(&page, found, limit);
             }
             number = match page.node(found.unwrap_or_else(|after| after.saturating_sub(1)))?.content {
                 Content::Child(child) => child,
@@ -109,6 +109,14 @@ impl<'f> Snapshot<'f> {
             };
         }
         damaged(self.meta.main.root, "the tree has no end")
+    }
+
+    /// The value of the node of a leaf that a search has found.
+    fn value_on(&self, leaf: &Page<'_>, found: Result<usize, usize>, limit: usize) -> Read<Option<Secret>> {
+        match found {
+            Ok(index) => self.value(leaf.node(index)?, limit).map(Some),
+            Err(_) => Ok(None),
+        }
     }
 
     fn value(&self, node: Node<'_>, limit: usize) -> Read<Secret> {

@@ -42,6 +42,15 @@ impl Trail {
         Ok(page)
     }
 
+    /// The leaf at this depth, where the last search has ended, if a key that there is must be on it: between its first and its
+    /// last. The keys of one user follow one another.
+    pub(super) fn leaf(&self, depth: usize, key: &[u8]) -> Read<Option<Page<'_>>> {
+        let Some(level) = self.levels.get(depth).filter(|level| level.number != NO_PAGE) else { return Ok(None) };
+        let page = Page::new(&level.page, level.number)?;
+        let Some(last) = page.len().checked_sub(1).filter(|_| page.is_leaf) else { return Ok(None) };
+        Ok((page.key(0)? <= key && key <= page.key(last)?).then_some(page))
+    }
+
     /// Wipes the pages, in which there are secrets.
     pub(super) fn wipe(&mut self) {
         for level in self.levels.iter_mut().filter(|level| level.number != NO_PAGE) {
