@@ -4,6 +4,7 @@
 # make install-tools    installs the tools only, with their manual pages: SBINDIR=... MANDIR=...
 # make demo       shows stock Sendmail authenticating on this library
 # make check      everything that CI runs
+# make scale      measures the password database with up to USERS=10000000 users (12 GB below target/) for docs/scale.md
 # make link-cc    links the shared library with the C compiler, where lld is not to be had
 
 PREFIX ?= /usr/local
@@ -24,10 +25,10 @@ SASL1_HEADERS := $(wildcard include/sasl1/*.h)
 # The files that hold the libraries, which carry the numbers that libtool would give them.
 LIBSASL2 := libsasl2.so.2.0.25
 LIBSASL := libsasl.so.7.1.11
-TOOLS := saslpasswd sasldblistusers saslpasswd2 sasldblistusers2 testsaslauthd sasldoctor
+TOOLS := saslpasswd sasldblistusers saslpasswd2 sasldblistusers2 testsaslauthd saslmigrate sasldoctor
 MANUALS := $(TOOLS:%=docs/man/%.8)
 
-.PHONY: all tools install install-tools uninstall demo check link-cc clean
+.PHONY: all tools install install-tools uninstall demo check scale link-cc clean
 
 all: tools
 	$(CARGO) build --release --locked -p oxisasl-libsasl2 -p oxisasl-libsasl
@@ -80,6 +81,10 @@ demo:
 
 check:
 	sh scripts/check.sh
+
+USERS ?= 10000000
+scale:
+	$(CARGO) bench --locked -p oxisasl --bench scale -- --users $(USERS) --folder $(CURDIR)/target/scale --docs $(CURDIR)/docs
 
 link-cc: all
 	sh scripts/link-cc.sh

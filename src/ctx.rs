@@ -8,7 +8,7 @@ use subtle::Choice;
 use crate::chanbind::{BindingFlag, ChannelBinding};
 use crate::error::{Code, Error, Result};
 use crate::gss;
-use crate::identity::{CanonFlags, Identity, Naming, qualify};
+use crate::identity::{CanonFlags, CanonicalName, Identity, Naming, qualify};
 use crate::log::Level;
 use crate::policy::{SecurityProps, Ssf};
 use crate::prompt::{Prompt, PromptKind};
@@ -373,11 +373,13 @@ impl<'a> ClientCx<'a> {
     /// # Errors
     /// As [`ClientWorld::ask`]; [`Code::BadParam`] for a missing name or password.
     pub fn credentials(&self, with_user: bool) -> Result<Credentials> {
-        let mut prompts = vec![Prompt::new(PromptKind::AuthName), Prompt::new(PromptKind::Pass)];
-        if with_user {
-            prompts.insert(1, Prompt::new(PromptKind::User));
-        }
-        let mut answers = self.ask(&prompts)?.into_iter();
+        let (name, password) = (Prompt::new(PromptKind::AuthName), Prompt::new(PromptKind::Pass));
+        let answers = if with_user {
+            self.ask(&[name, Prompt::new(PromptKind::User), password])?
+        } else {
+            self.ask(&[name, password])?
+        };
+        let mut answers = answers.into_iter();
         let authcid = answers.next().flatten().ok_or_else(|| missing(PromptKind::AuthName))?;
         let user = if with_user { answers.next().flatten() } else { None };
         let password = answers.next().flatten().ok_or_else(|| missing(PromptKind::Pass))?;
@@ -404,7 +406,7 @@ impl<'a> ClientCx<'a> {
     ///
     /// # Errors
     /// [`Code::Fail`] before [`ClientCx::identify`].
-    pub fn authid(&self) -> Result<Vec<u8>> {
+    pub fn authid(&self) -> Result<CanonicalName> {
         self.identity().authid.ok_or_else(|| Error::fail("the user name is not known yet"))
     }
 }

@@ -46,13 +46,16 @@ impl CanonFlags {
     }
 }
 
+/// A canonical name. What holds one shares it, so that it is handed on without a copy.
+pub type CanonicalName = Arc<[u8]>;
+
 /// The two identities of an authentication, as far as they are known (RFC 4422 section 2). Being known is no proof.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
     /// The user to act as (authzid), canonical.
-    pub user: Option<Vec<u8>>,
+    pub user: Option<CanonicalName>,
     /// The user whose credentials are used (authcid), canonical.
-    pub authid: Option<Vec<u8>>,
+    pub authid: Option<CanonicalName>,
     /// The realm of that user, where names do not tell it ([`Naming::Classic`]).
     pub realm: Option<Vec<u8>>,
 }

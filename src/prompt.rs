@@ -1,5 +1,7 @@
 //! What a client may have to know from its user, and how it asks.
 
+use std::borrow::Cow;
+
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -27,9 +29,9 @@ pub struct Prompt {
     /// What is asked for.
     pub kind: PromptKind,
     /// A label, or what the server said that the answer depends on (the challenge of OTP, the realms offered).
-    pub challenge: Option<String>,
+    pub challenge: Option<Cow<'static, str>>,
     /// The text to show.
-    pub text: String,
+    pub text: Cow<'static, str>,
     /// What an empty answer means, where there is such a thing.
     pub default: Option<String>,
     /// The realms that the server offers; only with [`PromptKind::Realm`].
@@ -62,7 +64,7 @@ impl Prompt {
     pub fn realm(offered: &[String], default: Option<&str>) -> Self {
         let list = offered.iter().map(|realm| format!("{{{realm}}}")).collect::<Vec<_>>().join(", ");
         Prompt {
-            challenge: Some(format!("Available realms: {list}.")),
+            challenge: Some(format!("Available realms: {list}.").into()),
             default: default.map(str::to_owned),
             realms: offered.to_vec(),
             ..Prompt::new(PromptKind::Realm)

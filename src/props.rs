@@ -3,6 +3,7 @@
 //! A name that starts with `*` is a property of the user who authenticates (authcid); any other is a property of the
 //! user to act as (authzid).
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 
 use crate::error::{Code, Error, Result};
@@ -12,7 +13,7 @@ use crate::secret::Secret;
 #[derive(Debug, Clone)]
 pub struct Prop {
     /// The name, with its `*`.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// `None` when nobody set it; an empty list is a property known to have no value.
     pub values: Option<Vec<Secret>>,
 }
@@ -33,14 +34,14 @@ impl Props {
 
     /// Requests properties in addition to those requested before. All values are dropped, as they are no longer
     /// what one look-up would give; without any name nothing happens.
-    pub fn request<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) {
+    pub fn request<S: Into<Cow<'static, str>>>(&self, names: impl IntoIterator<Item = S>) {
         let mut rows = self.rows.borrow_mut();
         let mut any = false;
         for name in names {
-            let name = name.as_ref();
+            let name = name.into();
             any = true;
             if !rows.iter().any(|row| row.name == name) {
-                rows.push(Prop { name: name.to_owned(), values: None });
+                rows.push(Prop { name, values: None });
             }
         }
         if any {

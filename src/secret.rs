@@ -3,17 +3,17 @@
 use std::fmt;
 
 use subtle::{Choice, ConstantTimeEq};
-use zeroize::Zeroizing;
+use zeroize::optimization_barrier;
 
 /// A password, key or verifier.
 #[derive(Clone, Default)]
-pub struct Secret(Zeroizing<Vec<u8>>);
+pub struct Secret(Vec<u8>);
 
 impl Secret {
     /// Takes over bytes; the buffer they came in is this one, so nothing is left behind.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
-        Secret(Zeroizing::new(bytes))
+        Secret(bytes)
     }
 
     /// The bytes. Do not copy them into anything that is not wiped.
@@ -27,6 +27,21 @@ impl Secret {
     pub fn matches(&self, other: &[u8]) -> Choice {
         self.0.ct_eq(other)
     }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        // All the room that there is: a longer secret may have been in it.
+        self.0.resize(self.0.capacity(), 0);
+        wipe(&mut self.0);
+    }
+}
+
+/// Overwrites bytes, whether or not anybody looks at them again. Piece by piece: the instruction that fills much memory at once
+/// takes long to begin.
+pub(crate) fn wipe(bytes: &mut [u8]) {
+    bytes.chunks_mut(1024).for_each(|piece| piece.fill(0));
+    optimization_barrier(bytes);
 }
 
 impl From<&[u8]> for Secret {

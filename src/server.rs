@@ -196,16 +196,15 @@ impl Server {
     ///
     /// # Errors
     /// When the machine's host name is needed and cannot be had.
-    pub fn session(self: &Arc<Self>, params: ServerParams) -> Result<ServerSession> {
-        let fqdn = match &params.fqdn {
-            Some(fqdn) => fqdn.clone(),
+    pub fn session(self: &Arc<Self>, mut params: ServerParams) -> Result<ServerSession> {
+        let mut fqdn = match params.fqdn.take() {
+            Some(fqdn) => fqdn,
             None => crate::sys::host::fqdn()?,
         };
-        let fqdn = match self.naming {
-            Naming::Qualified => fqdn.to_ascii_lowercase(),
-            // It is the realm of users whose names have none, and realms are compared byte by byte.
-            Naming::Classic => fqdn,
-        };
+        // With the names of 1.5 it is the realm of users whose names have none, and realms are compared byte by byte.
+        if self.naming == Naming::Qualified {
+            fqdn.make_ascii_lowercase();
+        }
         Ok(ServerSession::new(Arc::clone(self), params, fqdn))
     }
 

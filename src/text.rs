@@ -100,11 +100,14 @@ pub fn unescape_name(text: &[u8]) -> Option<Vec<u8>> {
 pub fn quote(text: &[u8], out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
     out.push(b'"');
-    for &byte in text {
-        if matches!(byte, b'"' | b'\\') {
-            out.push(b'\\');
+    for part in text.split_inclusive(|byte| matches!(byte, b'"' | b'\\')) {
+        match part {
+            [plain @ .., special @ (b'"' | b'\\')] => {
+                out.extend_from_slice(plain);
+                out.extend_from_slice(&[b'\\', *special]);
+            }
+            plain => out.extend_from_slice(plain),
         }
-        out.push(byte);
     }
     out.push(b'"');
 }

@@ -146,7 +146,7 @@ fn jephe(password: &'static str, user: &'static str) -> Names {
 }
 
 fn offered(session: &ServerSession) -> Vec<String> {
-    let mut names = session.mechanisms().unwrap();
+    let mut names = session.mechanisms().unwrap().to_vec();
     names.sort();
     names
 }

@@ -182,7 +182,7 @@ fn who_lacks_a_secret_is_told_apart_from_nobody() {
     // The list can leave out what such a user could not use.
     let names = |list| {
         let options = [("password_secrets", "SCRAM-SHA-256"), ("mech_list", list)];
-        let mut names = session(&place.server(&options)).mechanisms().unwrap();
+        let mut names = session(&place.server(&options)).mechanisms().unwrap().to_vec();
         names.sort();
         names
     };

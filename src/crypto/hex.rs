@@ -3,9 +3,19 @@
 /// The bytes as lower-case hexadecimal digits.
 #[must_use]
 pub fn to_hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).map_or('0', |digit| char::from(*digit));
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut digits = String::with_capacity(bytes.len().saturating_mul(2));
+    bytes.iter().for_each(|byte| digits.extend(pair(*byte).map(char::from)));
+    digits
+}
+
+/// As [`to_hex`], two digits for each byte, without memory of their own.
+#[must_use]
+pub fn hex_pairs<const N: usize>(bytes: &[u8; N]) -> [[u8; 2]; N] {
+    bytes.map(pair)
+}
+
+fn pair(byte: u8) -> [u8; 2] {
+    [byte >> 4, byte & 15].map(|nibble| if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble })
 }
 
 /// The bytes that lower-case hexadecimal digits stand for. `None` where there is anything else, upper case included,
@@ -33,6 +43,7 @@ mod tests {
         let all: Vec<u8> = (0..=255).collect();
         assert_eq!(from_hex(to_hex(&all).as_bytes()).as_deref(), Some(all.as_slice()));
         assert_eq!(to_hex(&[0, 0x9a, 0xff]), "009aff");
+        assert_eq!(hex_pairs(&[0, 0x9a, 0xff]).as_flattened(), b"009aff");
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Md5 {
         let waiting = self.waiting();
         let bits = self.length.wrapping_mul(8);
         self.put(waiting, &[0x80]);
-        self.buffer.iter_mut().skip(waiting + 1).for_each(|byte| *byte = 0);
+        self.buffer.get_mut(waiting + 1..).unwrap_or_default().fill(0);
         if waiting >= LENGTH_AT {
             compress(&mut self.state, &self.buffer);
             self.buffer = [0; BLOCK];
@@ -117,7 +117,9 @@ impl Md5 {
     }
 
     fn put(&mut self, at: usize, bytes: &[u8]) {
-        self.buffer.iter_mut().skip(at).zip(bytes).for_each(|(to, from)| *to = *from);
+        if let Some(place) = self.buffer.get_mut(at..).and_then(|rest| rest.get_mut(..bytes.len())) {
+            place.copy_from_slice(bytes);
+        }
     }
 }
 

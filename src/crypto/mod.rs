@@ -15,7 +15,7 @@ mod stored;
 
 pub use des::{BlockCipher, CbcDecryptor, CbcEncryptor, DES_BLOCK};
 pub use hash::{Digest, Hash};
-pub use hex::{from_hex, to_hex};
+pub use hex::{from_hex, hex_pairs, to_hex};
 pub use md5::{HmacMd5State, MD5_LEN, Md5, compress as md5_compress, hmac_md5, md5};
 pub use pbkdf2::salted_password;
 pub use rc4::Rc4;

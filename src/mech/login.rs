@@ -107,7 +107,7 @@ impl ClientMech for Client {
                 cx.identify(name.expose(), None)?;
                 let name = cx.authid()?;
                 *self = Client::Password;
-                Ok(ClientStep::Continue(Some(name)))
+                Ok(ClientStep::Continue(Some(name.to_vec())))
             }
             Client::Password => {
                 input.ok_or_else(|| Error::protocol("Server didn't issue challenge for PASSWORD"))?;

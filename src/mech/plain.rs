@@ -109,10 +109,10 @@ impl ClientMech for Client {
         let identity = cx.identity();
         let authcid = cx.authid()?;
         let authzid = credentials.authzid.and(identity.user).unwrap_or_default();
-        if [&authzid[..], &authcid[..], credentials.password.expose()].iter().any(|field| field.contains(&0)) {
+        if [&authzid, &authcid, credentials.password.expose()].iter().any(|field| field.contains(&0)) {
             return Err(Error::param("PLAIN cannot carry a name or password with a NUL in it"));
         }
-        let response = [&authzid, &b"\0"[..], &authcid, b"\0", credentials.password.expose()].concat();
+        let response = [&*authzid, b"\0", &authcid, b"\0", credentials.password.expose()].concat();
         Ok(ClientStep::Done { response: Some(response), layer: None })
     }
 }

@@ -307,7 +307,7 @@ impl Kind {
     /// The salt of a user whose password is stored as it is, or who is not there: always the same, since otherwise asking
     /// twice would tell one from the other.
     fn salt(self, cx: &ServerCx<'_>, user: &[u8]) -> Result<Vec<u8>> {
-        let user = cx.identity().authid.unwrap_or_else(|| user.to_vec());
+        let user = cx.identity().authid.unwrap_or_else(|| user.into());
         let key = cx.salt_key()?;
         Ok(self.hash.hmac(key.expose(), &[b"salt", self.name.as_bytes(), b"\0", &user]).as_ref().to_vec())
     }

@@ -7,7 +7,7 @@ use super::{ClientMech, ClientStep, Mechanism, ServerMech, Step};
 use crate::chanbind::ChannelBinding;
 use crate::ctx::{BindingChoice, ClientCx, ClientWorld, ServerCx, ServerWorld, World};
 use crate::error::{Code, Error, Result};
-use crate::identity::{CanonCx, CanonFlags, CanonUser, Identity, Internal, check_length};
+use crate::identity::{CanonCx, CanonFlags, CanonUser, CanonicalName, Identity, Internal, check_length};
 use crate::log::Level;
 use crate::policy::{SecurityFlags, SecurityProps, Ssf};
 use crate::prompt::{Prompt, PromptKind};
@@ -132,7 +132,7 @@ macro_rules! shared_methods {
             /// User and authid.
             pub(crate) fn identity_text(&self) -> (String, String) {
                 let identity = self.shared.identity.borrow().clone();
-                let text = |name: Option<Vec<u8>>| String::from_utf8(name.unwrap_or_default()).unwrap();
+                let text = |name: Option<CanonicalName>| str::from_utf8(&name.unwrap_or_default()).unwrap().to_owned();
                 (text(identity.user), text(identity.authid))
             }
 
@@ -198,10 +198,10 @@ impl Shared {
     fn take_name(&self, name: &[u8], flags: CanonFlags) {
         let mut identity = self.identity.borrow_mut();
         if flags.contains(CanonFlags::AUTHZID) {
-            identity.user = Some(name.to_vec());
+            identity.user = Some(name.into());
         }
         if flags.contains(CanonFlags::AUTHID) {
-            identity.authid = Some(name.to_vec());
+            identity.authid = Some(name.into());
         }
     }
 }

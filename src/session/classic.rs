@@ -27,7 +27,7 @@ impl ServerSession {
         }
         refuse_blank(name)?;
         check_length(name)?;
-        self.common.take_name(name.to_vec(), flags);
+        self.common.take_name(&name.into(), flags);
         let account = match realm {
             Some(realm) => Account { user: name.to_vec(), realm: realm.to_vec() },
             None => self.account(name),

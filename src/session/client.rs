@@ -1,6 +1,7 @@
 //! The client's side of a session.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -69,7 +70,7 @@ impl ClientParams {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientStart {
     /// The mechanism to name to the server, with `-PLUS` where the channel binding is used.
-    pub mechanism: String,
+    pub mechanism: Cow<'static, str>,
     /// The initial response, if there is one.
     pub progress: Progress,
 }
@@ -103,7 +104,7 @@ impl ClientSession {
     pub(crate) fn new(client: Arc<Client>, params: ClientParams) -> Result<Self> {
         let options = Layered { first: params.hooks.options(), then: client.options.as_ref() };
         let level = Level::from_number(crate::config::integer(&options, "log_level").unwrap_or(1));
-        let list = options.get(None, "client_mech_list").map(std::borrow::Cow::into_owned);
+        let list = options.get(None, "client_mech_list").map(Cow::into_owned);
         let mechanisms = client.registry.select(list.as_deref());
         if mechanisms.is_empty() {
             let text = format!("client_mech_list \"{}\" leaves no mechanism", list.unwrap_or_default());
@@ -295,15 +296,15 @@ impl ClientSession {
 
     /// The name of the mechanism in use, as the server must be told it.
     #[must_use]
-    pub fn chosen_name(&self) -> String {
-        let Some(mech) = self.mechanism() else { return String::new() };
+    pub fn chosen_name(&self) -> Cow<'static, str> {
+        let Some(mech) = self.mechanism() else { return Cow::Borrowed("") };
         let name = &mech.info().name;
         let can_bind = mech.info().client.is_some_and(|features| features.contains(Features::CHANNEL_BINDING));
         // GSSAPI binds under its one name. What cannot bind is refused by the server under the name that it was offered.
         if self.choice.get() == BindingChoice::Use && (mech.has_plus() || !can_bind) {
-            format!("{name}-PLUS")
+            Cow::Owned(format!("{name}-PLUS"))
         } else {
-            name.to_string()
+            name.clone()
         }
     }
 
@@ -367,13 +368,14 @@ impl ClientSession {
             };
             let (with_plus, without) = (binding.is_some() && offers(true), offers(false));
             if !with_plus && !without {
-                let refusal = if offers(true) { Refusal::NoChannelBinding } else { Refusal::NotOffered };
-                refused.push((name.clone(), refusal));
+                if offers(true) {
+                    refused.push((name.as_ref(), Refusal::NoChannelBinding));
+                }
                 continue;
             }
             let Some(mut client) = mechanism.client() else { continue };
             if let Err(refusal) = self.admit(&**mechanism, must_bind) {
-                refused.push((name.clone(), refusal));
+                refused.push((name.as_ref(), refusal));
                 continue;
             }
             self.choice.set(match (&binding, with_plus) {
@@ -407,19 +409,13 @@ impl ClientSession {
     }
 
     /// The error that tells why no mechanism was chosen: for each that the server offers, or that is here.
-    fn no_worthy(
-        &self,
-        offered: &str,
-        tokens: &[&str],
-        refused: &[(std::borrow::Cow<'static, str>, Refusal)],
-    ) -> Error {
+    fn no_worthy(&self, offered: &str, tokens: &[&str], refused: &[(&str, Refusal)]) -> Error {
         let unknown: Vec<_> = tokens
             .iter()
             .filter(|token| find(&self.common.mechanisms, split_plus(token).0).is_none())
             .map(|token| (*token, &Refusal::Unknown))
             .collect();
-        let named = refused.iter().filter(|(_, refusal)| *refusal != Refusal::NotOffered);
-        let mut reasons = explain(named.map(|(name, refusal)| (name.as_ref(), refusal)).chain(unknown));
+        let mut reasons = explain(refused.iter().map(|(name, refusal)| (*name, refusal)).chain(unknown));
         if reasons.is_empty() {
             reasons = "the server offers none".into();
         }
@@ -468,13 +464,14 @@ impl World for ClientSession {
 
     fn canonicalize(&self, name: &[u8], flags: CanonFlags) -> Result<()> {
         let cx = CanonCx { flags, realm: None, host: self.host() };
-        let mut canonical = self.hooks.canonicalize(name, &cx)?.unwrap_or_else(|| name.to_vec());
-        canonical = match self.options().get(None, "canon_user_plugin") {
-            Some(wanted) if wanted != Internal.name() => self.client.canon_user(&wanted)?.client(&canonical, &cx)?,
-            _ => Internal.client(&canonical, &cx)?,
+        let own = self.hooks.canonicalize(name, &cx)?;
+        let name = own.as_deref().unwrap_or(name);
+        let canonical = match self.options().get(None, "canon_user_plugin") {
+            Some(wanted) if wanted != Internal.name() => self.client.canon_user(&wanted)?.client(name, &cx)?,
+            _ => Internal.client(name, &cx)?,
         };
         check_length(&canonical)?;
-        self.common.take_name(canonical, flags);
+        self.common.take_name(&canonical.into(), flags);
         Ok(())
     }
 

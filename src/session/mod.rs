@@ -5,12 +5,13 @@
 //! step within a step is refused.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 use crate::chanbind::{BindingPolicy, ChannelBinding};
 use crate::config::Options;
 use crate::error::{Code, Error, Result};
 use crate::gss;
-use crate::identity::{CanonFlags, Identity};
+use crate::identity::{CanonFlags, CanonicalName, Identity};
 use crate::layer::SecurityLayer;
 use crate::log::Level;
 use crate::policy::{SecurityProps, SessionFlags, Ssf};
@@ -62,11 +63,18 @@ struct LastError {
     listed: bool,
 }
 
+/// The mechanisms that a connection may use, by name, and whether there are others that it may not.
+#[derive(Clone)]
+struct Listing {
+    names: Arc<[String]>,
+    refused: bool,
+}
+
 /// What both sides have.
 pub(crate) struct Common {
     pub service: String,
     pub flags: SessionFlags,
-    pub mechanisms: std::sync::Arc<[MechanismRef]>,
+    pub mechanisms: Arc<[MechanismRef]>,
     pub security: Cell<SecurityProps>,
     pub external_ssf: Cell<Ssf>,
     pub external_id: RefCell<Option<Vec<u8>>>,
@@ -83,15 +91,12 @@ pub(crate) struct Common {
     pub max_input: Cell<u32>,
     pub log_level: Option<Level>,
     last_error: RefCell<LastError>,
+    /// What was listed last; none once what it depends on has changed.
+    listing: RefCell<Option<Listing>>,
 }
 
 impl Common {
-    fn new(
-        service: String,
-        flags: SessionFlags,
-        log_level: Option<Level>,
-        mechanisms: std::sync::Arc<[MechanismRef]>,
-    ) -> Self {
+    fn new(service: String, flags: SessionFlags, log_level: Option<Level>, mechanisms: Arc<[MechanismRef]>) -> Self {
         Common {
             service,
             flags,
@@ -112,7 +117,13 @@ impl Common {
             max_input: Cell::default(),
             log_level,
             last_error: RefCell::default(),
+            listing: RefCell::default(),
         }
+    }
+
+    /// The mechanisms have to be judged anew.
+    fn forget_listing(&self) {
+        *self.listing.borrow_mut() = None;
     }
 
     /// Forgets the exchange before: its identities, layer and error.
@@ -125,6 +136,8 @@ impl Common {
         self.ssf.set(0);
         self.max_input.set(0);
         self.clear_error();
+        // A plugin may have said in the exchange that it cannot work here.
+        self.forget_listing();
     }
 
     fn install(&self, layer: Option<Box<dyn SecurityLayer>>) {
@@ -138,13 +151,13 @@ impl Common {
         drop(self.layer.replace(layer));
     }
 
-    fn take_name(&self, name: Vec<u8>, flags: CanonFlags) {
+    fn take_name(&self, name: &CanonicalName, flags: CanonFlags) {
         let mut identity = self.identity.borrow_mut();
         if flags.contains(CanonFlags::AUTHZID) {
-            identity.user = Some(name.clone());
+            identity.user = Some(Arc::clone(name));
         }
         if flags.contains(CanonFlags::AUTHID) {
-            identity.authid = Some(name);
+            identity.authid = Some(Arc::clone(name));
         }
     }
 
@@ -298,6 +311,7 @@ macro_rules! common_methods {
                     ));
                 }
                 self.common.security.set(props);
+                self.common.forget_listing();
                 Ok(())
             })())
         }
@@ -311,11 +325,13 @@ macro_rules! common_methods {
         /// Sets the strength of the layer underneath.
         pub fn set_external_ssf(&self, ssf: Ssf) {
             self.common.external_ssf.set(ssf);
+            self.common.forget_listing();
         }
 
         /// Sets who the layer underneath says the client is; empty or `None` for nobody.
         pub fn set_external_id(&self, id: Option<&[u8]>) {
             *self.common.external_id.borrow_mut() = id.filter(|id| !id.is_empty()).map(<[u8]>::to_vec);
+            self.common.forget_listing();
         }
 
         /// Who the layer underneath says the client is.
@@ -361,16 +377,24 @@ macro_rules! common_methods {
             let mut bindings = self.common.bindings.borrow_mut();
             bindings.retain(|known| known.name != binding.name);
             bindings.push(binding);
+            self.common.forget_listing();
         }
 
         /// Forgets all channel bindings.
         pub fn clear_bindings(&self) {
             self.common.bindings.borrow_mut().clear();
+            self.common.forget_listing();
+        }
+
+        /// Judges the mechanisms anew when they are listed next: for what only plugins look at.
+        pub fn forget_listing(&self) {
+            self.common.forget_listing();
         }
 
         /// Gives the session credentials for the mechanisms over the GSS-API, in place of those that they would look for.
         pub fn set_gss_credentials(&self, credentials: Option<gss::ForeignCred>) {
             self.common.gss_credentials.set(credentials);
+            self.common.forget_listing();
         }
 
         /// The names of the security context, and delegated credentials: once a mechanism over the GSS-API is done. They stay
@@ -383,13 +407,13 @@ macro_rules! common_methods {
         /// The user to act as, once known. Known is not proved: only success is.
         #[must_use]
         pub fn user(&self) -> Option<Vec<u8>> {
-            self.common.identity.borrow().user.clone()
+            self.common.identity.borrow().user.as_deref().map(<[u8]>::to_vec)
         }
 
         /// The user whose credentials are used, once known.
         #[must_use]
         pub fn authid(&self) -> Option<Vec<u8>> {
-            self.common.identity.borrow().authid.clone()
+            self.common.identity.borrow().authid.as_deref().map(<[u8]>::to_vec)
         }
 
         /// The mechanism in use, once chosen.

@@ -22,8 +22,8 @@ pub(super) enum Transition {
 }
 
 impl Directory for ServerSession {
-    fn lookup(&self, user: &[u8], names: &[&str]) -> Result<()> {
-        self.props.request(names);
+    fn lookup(&self, user: &[u8], names: &[&'static str]) -> Result<()> {
+        self.props.request(names.iter().copied());
         self.canonicalize(user, CanonFlags::AUTHID.and(CanonFlags::AUTHZID))
     }
 
@@ -32,7 +32,7 @@ impl Directory for ServerSession {
     }
 
     fn stores_verifiers(&self) -> bool {
-        self.keeps_secrets()
+        self.expects_secrets()
     }
 }
 
@@ -91,7 +91,7 @@ impl ServerSession {
 
     /// Checks a password of the canonical user.
     pub(super) fn verify(&self, password: &Secret) -> Result<()> {
-        let user = self.authid().ok_or_else(|| Error::fail("the user name is not known yet"))?;
+        let user = self.identity().authid.ok_or_else(|| Error::fail("the user name is not known yet"))?;
         if let Some(Ok(())) = self.hooks.check_password(&user, password, &self.props) {
             return Ok(());
         }
@@ -200,6 +200,7 @@ impl ServerSession {
     /// application or a mechanism.
     pub fn set_password(&self, user: &[u8], change: &PasswordChange<'_>) -> Result<()> {
         self.common.clear_error();
+        self.common.forget_listing();
         self.record(match self.server.naming {
             Naming::Qualified => self.checked_change(user, change),
             Naming::Classic => self.checked_classic_change(user, change),

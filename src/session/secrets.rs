@@ -1,7 +1,7 @@
 //! What stores are given in the place of a password: by default only what each mechanism needs to recognise a user.
 
 use super::ServerSession;
-use crate::config::Options as _;
+use crate::config::Options;
 use crate::crypto::StoredPassword;
 use crate::error::{Error, Result};
 use crate::identity::Account;
@@ -50,7 +50,7 @@ impl ServerSession {
             other => other != Storage::Plaintext,
         };
         let any = store::select_for_store(&self.server.stores, &cx)?.into_iter().any(wants_secrets);
-        let secrets = if any { Some(self.secrets_of(&cx, user, password)?) } else { None };
+        let secrets = if any { Some(self.secrets_of(cx.options, &account(&cx, user), password)?) } else { None };
         *self.made.borrow_mut() = secrets.is_some().then(|| account(&cx, user));
         let plain = std::slice::from_ref(password);
         store::store_each(&self.server.stores, &cx, user, |store| {
@@ -119,6 +119,16 @@ impl ServerSession {
 
     /// Whether the store that new passwords go to keeps them as one-way secrets.
     pub(super) fn keeps_secrets(&self) -> bool {
+        self.has_secrets(|store, cx| store.form(cx) == Form::Secrets && store.can_store(cx).is_ok())
+    }
+
+    /// Whether users are likely to have one-way secrets, so that a login asks for these at once.
+    pub(super) fn expects_secrets(&self) -> bool {
+        self.has_secrets(|store, cx| store.holds_secrets(cx))
+    }
+
+    /// What the options say about one-way secrets; where they leave it to the store, what this finds out.
+    fn has_secrets(&self, find_out: impl Fn(&dyn AuxProp, &StoreCx<'_>) -> bool) -> bool {
         match self.storage() {
             Storage::Hashed => true,
             Storage::Plaintext | Storage::Both => false,
@@ -127,7 +137,7 @@ impl ServerSession {
                 let realm = self.realm();
                 let cx = self.store_cx(&options, realm.as_deref());
                 let chosen = store::select(&self.server.stores, cx.options).unwrap_or_default();
-                chosen.first().is_some_and(|store| store.form(&cx) == Form::Secrets && store.can_store(&cx).is_ok())
+                chosen.first().is_some_and(|store| find_out(*store, &cx))
             }
         }
     }
@@ -183,11 +193,42 @@ impl ServerSession {
         }
     }
 
-    fn secrets_of(&self, cx: &StoreCx<'_>, user: &[u8], password: &Secret) -> Result<Secrets> {
-        let account = account(cx, user);
+    /// What a store that keeps secrets is to have for a password, by property, as the options `password_storage` and
+    /// `password_secrets` say. Nothing is stored.
+    ///
+    /// # Errors
+    /// When the options leave nothing but the password itself, or a secret cannot be made.
+    pub fn secrets_for(&self, account: &Account, password: &Secret) -> Result<Vec<(&'static str, Vec<Secret>)>> {
+        let storage = self.storage();
+        if storage == Storage::Plaintext {
+            return Err(Error::fail("password_storage is \"plaintext\", which leaves no secret to store"));
+        }
+        let mut properties = self.secrets_of(&self.options(), account, password)?.properties;
+        if storage == Storage::Both {
+            properties.push((PASSWORD, vec![password.clone()]));
+        }
+        Ok(properties)
+    }
+
+    /// Whether these values of a property, all of them, are what [`secrets_for`](Self::secrets_for) makes of this password or could
+    /// have made.
+    #[must_use]
+    pub fn are_secrets_of(&self, account: &Account, password: &Secret, property: &str, values: &[Secret]) -> bool {
+        if property == PASSWORD {
+            return values.iter().all(|value| value.matches(password.expose()).into());
+        }
+        let is_of = |value: &Secret| {
+            let mut mechanisms =
+                self.server.registry.iter().filter(|mechanism| mechanism.own_secret() == Some(property));
+            mechanisms.any(|mechanism| mechanism.is_secret_of(value, account, password))
+        };
+        !values.is_empty() && values.iter().all(is_of)
+    }
+
+    fn secrets_of(&self, options: &dyn Options, account: &Account, password: &Secret) -> Result<Secrets> {
         let mut properties: Vec<(&'static str, Vec<Secret>)> = Vec::new();
         for (mechanism, property) in self.chosen_secrets()? {
-            let secret = mechanism.derive_secret(cx.options, &account, password)?;
+            let secret = mechanism.derive_secret(options, account, password)?;
             match properties.iter_mut().find(|(name, _)| *name == property) {
                 Some((_, values)) => values.push(secret),
                 None => properties.push((property, vec![secret])),

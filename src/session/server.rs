@@ -1,18 +1,21 @@
 //! The server's side of a session.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use super::address::Address;
-use super::{Common, Progress, common_methods, common_world};
+use super::{Common, Listing, Progress, common_methods, common_world};
 use crate::chanbind::{BindingPolicy, ChannelBinding};
 use crate::config::{Layered, Options};
 use crate::ctx::{ServerCx, ServerWorld, World};
 use crate::error::{Code, Error, Result};
 use crate::gss;
 use crate::hooks::{Authorize, NoHooks, ServerHooks};
-use crate::identity::{Account, CanonCx, CanonFlags, CanonUser, Identity, Internal, Naming, check_length, qualify};
+use crate::identity::{
+    Account, CanonCx, CanonFlags, CanonUser, CanonicalName, Identity, Internal, Naming, check_length, qualify,
+};
 use crate::log::Level;
 use crate::mech::{Facts, Mechanism, Outcome, ServerMech, Side, Step};
 use crate::policy::{Features, Refusal, SecurityProps, SessionFlags, Ssf, explain};
@@ -102,7 +105,8 @@ pub struct ServerSession {
     exchange: RefCell<Exchange>,
     plus_requested: Cell<bool>,
     binding_used: Cell<bool>,
-    app_name: RefCell<String>,
+    /// What the application calls itself in this session, if not by its name.
+    app_name: RefCell<Option<String>>,
     /// Whose secrets this session has made.
     pub(super) made: RefCell<Option<Account>>,
     /// Whether mechanisms whose secrets are not made are left out.
@@ -120,7 +124,7 @@ impl ServerSession {
         let mut common = Common::new(params.service, params.flags, level, mechanisms);
         let misunderstood = common.heed_binding_policy(&options);
         let session = ServerSession {
-            app_name: RefCell::new(server.name.clone()),
+            app_name: RefCell::default(),
             server,
             common,
             hooks: params.hooks,
@@ -174,13 +178,13 @@ impl ServerSession {
 
     /// The application's name.
     #[must_use]
-    pub fn app_name(&self) -> String {
-        self.app_name.borrow().clone()
+    pub fn app_name(&self) -> Cow<'_, str> {
+        self.app_name.borrow().clone().map_or(Cow::Borrowed(&*self.server.name), Cow::Owned)
     }
 
     /// Gives the application another name for this session.
     pub fn set_app_name(&self, name: String) {
-        *self.app_name.borrow_mut() = name;
+        *self.app_name.borrow_mut() = Some(name);
     }
 
     /// The properties requested of the stores, and their values.
@@ -220,12 +224,27 @@ impl ServerSession {
     /// The mechanisms to offer, strongest first or as the option `mech_list` orders them. A mechanism that can use a
     /// channel binding that is here comes with `-PLUS` as well, and without it only if the binding need not be used.
     ///
-    /// Why others are missing is then told by [`error_detail`](Self::error_detail).
+    /// Why others are missing is then told by [`error_detail`](Self::error_detail). They are judged when they are listed
+    /// first, and again after an exchange or a change of what the connection demands and offers.
     ///
     /// # Errors
     /// [`Code::NoMech`] when there is no mechanism at all, whatever the connection demands.
-    pub fn mechanisms(&self) -> Result<Vec<String>> {
+    pub fn mechanisms(&self) -> Result<Arc<[String]>> {
         self.common.clear_error();
+        let known = self.common.listing.borrow().clone();
+        let listing = match known {
+            Some(listing) => listing,
+            None => self.judge()?,
+        };
+        if listing.refused {
+            self.common.note_listing();
+        }
+        let names = Arc::clone(&listing.names);
+        *self.common.listing.borrow_mut() = Some(listing);
+        Ok(names)
+    }
+
+    fn judge(&self) -> Result<Listing> {
         if self.common.mechanisms.is_empty() {
             let list = self.options().get(None, "mech_list").unwrap_or_default().into_owned();
             let text = format!("no mechanism is left: mech_list is \"{list}\", there are {}", self.server.names());
@@ -255,9 +274,8 @@ impl ServerSession {
             if self.logs(level) {
                 self.write_log(level, &self.refusals());
             }
-            self.common.note_listing();
         }
-        Ok(names)
+        Ok(Listing { names: names.into(), refused })
     }
 
     /// The mechanisms that are not offered, with the reasons.
@@ -448,7 +466,7 @@ impl ServerSession {
     }
 
     pub(crate) fn authorize(&self) -> Result<()> {
-        let Identity { user: Some(user), authid: Some(authid), .. } = self.common.identity.borrow().clone() else {
+        let Identity { user: Some(user), authid: Some(authid), .. } = self.identity() else {
             return Err(Error::protocol("mech did not call canon_user for both authzid and authid"));
         };
         let realm = self.realm();
@@ -486,19 +504,21 @@ impl ServerSession {
     }
 
     /// Makes a name canonical and takes it as one or both of the identities, without asking the stores about it.
-    pub(super) fn take_canonical(&self, name: &[u8], flags: CanonFlags) -> Result<Vec<u8>> {
+    pub(super) fn take_canonical(&self, name: &[u8], flags: CanonFlags) -> Result<CanonicalName> {
         if flags.bits() & CanonFlags::AUTHID.and(CanonFlags::AUTHZID).bits() == 0 {
             return Err(Error::param("canonicalisation of a name for neither identity"));
         }
         let realm = self.realm();
         let cx = CanonCx { flags, realm: realm.as_deref(), host: self.host() };
-        let mut canonical = self.hooks.canonicalize(name, &cx)?.unwrap_or_else(|| name.to_vec());
-        canonical = match self.options().get(None, "canon_user_plugin") {
-            Some(wanted) if wanted != Internal.name() => self.server.canon_user(&wanted)?.server(&canonical, &cx)?,
-            _ => Internal.server(&canonical, &cx)?,
+        let own = self.hooks.canonicalize(name, &cx)?;
+        let name = own.as_deref().unwrap_or(name);
+        let canonical = match self.options().get(None, "canon_user_plugin") {
+            Some(wanted) if wanted != Internal.name() => self.server.canon_user(&wanted)?.server(name, &cx)?,
+            _ => Internal.server(name, &cx)?,
         };
         check_length(&canonical)?;
-        self.common.take_name(canonical.clone(), flags);
+        let canonical = canonical.into();
+        self.common.take_name(&canonical, flags);
         Ok(canonical)
     }
 
@@ -507,7 +527,12 @@ impl ServerSession {
         let options = self.options();
         let realm = self.realm();
         let cx = StoreCx { user_realm, ..self.store_cx(&options, realm.as_deref()) };
-        let ask = |flags| store::lookup(&self.server.stores, &cx, name, flags, &self.props);
+        let chosen = store::select(&self.server.stores, &options);
+        let log = |error: &Error| cx.log.log(Level::Debug, error.detail());
+        let ask = |flags| {
+            let chosen = chosen.as_deref().map_err(Error::clone).inspect_err(log)?;
+            store::ask(chosen, &cx, name, flags, &self.props)
+        };
         // Both rounds are made in any case: a store may keep what it is asked for. A store that failed decides before one
         // that does not know the user; of a user who is both, the first round tells whether there is such a user.
         let authid = flags.contains(CanonFlags::AUTHID).then(|| ask(LookupFlags::default()));
@@ -575,7 +600,8 @@ impl ServerWorld for ServerSession {
         if self.server.naming == Naming::Classic {
             return self.identify_classic(realm, name, flags);
         }
-        let own = self.realm().unwrap_or_else(|| self.fqdn.clone());
+        let own = self.realm();
+        let own = own.as_deref().unwrap_or(&self.fqdn);
         let canonical = self.take_canonical(&qualify(name, realm, own.as_bytes()), flags)?;
         self.look_up(&canonical, None, flags)
     }

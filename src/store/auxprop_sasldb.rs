@@ -1,8 +1,8 @@
 //! `auxprop_plugin: sasldb`: the password database as a store of properties.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::OnceLock;
 
 use super::lmdb::LmdbOptions;
 use super::sasldb::{Edit, Format, IDENTIFYING, SasldbFile};
@@ -31,9 +31,9 @@ enum Layout {
 }
 
 /// The property that may have several values: verifiers of SCRAM (RFC 5803). An entry has them with line feeds between.
-const SEVERAL: &str = "authPassword";
+pub const SEVERAL: &str = "authPassword";
 /// The entry, for no user and no realm, that [`AuxProp::salt_key`] gives. The first verifier that is stored makes it.
-const SALT_KEY: &str = "oxisaslSaltKey";
+pub const SALT_KEY: &str = "oxisaslSaltKey";
 
 /// What the properties of mechanisms' own secrets begin with.
 const OWN_SECRET: &str = "cmusaslsecret";
@@ -63,8 +63,13 @@ impl Layout {
 #[derive(Debug, Default)]
 pub struct Sasldb {
     layout: Layout,
-    files: Mutex<HashMap<PathBuf, Arc<SasldbFile>>>,
+    files: Files,
 }
+
+/// The files that sessions have named: a list that only grows, so that it is read without a lock. Few servers have more than
+/// one.
+#[derive(Debug, Default)]
+struct Files(OnceLock<Box<(SasldbFile, Files)>>);
 
 impl Sasldb {
     /// The store, with no file open yet.
@@ -83,20 +88,29 @@ impl Sasldb {
     /// Where the database is, as the options say.
     #[must_use]
     pub fn path(&self, options: &dyn Options) -> PathBuf {
-        PathBuf::from(options.get(None, "sasldb_path").unwrap_or(self.layout.default_path().into()).as_ref())
+        PathBuf::from(self.path_text(options).as_ref())
     }
 
-    fn file(&self, options: &dyn Options) -> Arc<SasldbFile> {
-        let path = self.path(options);
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = files.entry(path).or_insert_with_key(|path| {
-            let limits = LmdbOptions {
-                map_kib: integer(options, "sasldb_mapsize").and_then(|kib| u64::try_from(kib).ok()),
-                max_readers: integer(options, "sasldb_maxreaders").and_then(|count| u32::try_from(count).ok()),
-            };
-            Arc::new(SasldbFile::new(path, limits))
-        });
-        Arc::clone(open)
+    fn path_text<'o>(&self, options: &'o dyn Options) -> Cow<'o, str> {
+        options.get(None, "sasldb_path").unwrap_or(self.layout.default_path().into())
+    }
+
+    fn file(&self, options: &dyn Options) -> &SasldbFile {
+        let path = self.path_text(options);
+        let limits = || LmdbOptions {
+            map_kib: integer(options, "sasldb_mapsize").and_then(|kib| u64::try_from(kib).ok()),
+            max_readers: integer(options, "sasldb_maxreaders").and_then(|count| u32::try_from(count).ok()),
+        };
+        let mut files = &self.files;
+        loop {
+            let Files(next) = files;
+            let (file, rest) =
+                &**next.get_or_init(|| Box::new((SasldbFile::new(path.as_ref(), limits()), Files::default())));
+            if file.path().as_os_str() == path.as_ref() {
+                return file;
+            }
+            files = rest;
+        }
     }
 }
 
@@ -133,10 +147,15 @@ impl AuxProp for Sasldb {
                 props.add(requested, value)?;
                 continue;
             }
-            value.expose().split(|byte| *byte == b'\n').try_for_each(|one| props.add(requested, Secret::from(one)))?;
+            lines(value.expose()).into_iter().try_for_each(|one| props.add(requested, Secret::from(one)))?;
         }
-        let identifying: Vec<&str> = IDENTIFYING.iter().map(|property| self.layout.name_of(property)).collect();
-        if found || flags.is_authzid() || logged(cx, file.has_any(name, realm, &identifying))? {
+        if found || flags.is_authzid() {
+            return Ok(());
+        }
+        // What has just been asked for is not there.
+        let others = IDENTIFYING.iter().map(|property| self.layout.name_of(property));
+        let identifying: Vec<&str> = others.filter(|property| !names.contains(property)).collect();
+        if logged(cx, file.has_any(name, realm, &identifying))? {
             return Ok(());
         }
         Err(Error::new(Code::NoUser, format!("no such user in {}", file.path().display())))
@@ -146,6 +165,13 @@ impl AuxProp for Sasldb {
         match self.file(cx.options).format() {
             Ok(Format::BerkeleyHash) => Form::Plaintext,
             _ => Form::Secrets,
+        }
+    }
+
+    fn holds_secrets(&self, cx: &StoreCx<'_>) -> bool {
+        match self.file(cx.options).last_format() {
+            Some(format) => format == Format::Lmdb,
+            None => self.form(cx) == Form::Secrets && self.can_store(cx).is_ok(),
         }
     }
 
@@ -193,7 +219,7 @@ impl AuxProp for Sasldb {
             }
         }
         let verifiers = values.iter().any(|(name, value)| *name == SEVERAL && value.is_some());
-        let key = if verifiers { missing_salt_key(&file)? } else { None };
+        let key = if verifiers { missing_salt_key(file)? } else { None };
         if let Some(key) = &key {
             edits.push(Edit { user: b"", realm: b"", property: SALT_KEY.as_bytes(), value: Some(key.expose()) });
         }
@@ -201,15 +227,48 @@ impl AuxProp for Sasldb {
     }
 }
 
+/// The values of an entry that may have several. Those of a text, as they all should be, are told apart faster than bytes.
+fn lines(value: &[u8]) -> Vec<&[u8]> {
+    match str::from_utf8(value) {
+        Ok(text) => text.split('\n').map(str::as_bytes).collect(),
+        Err(_) => value.split(|byte| *byte == b'\n').collect(),
+    }
+}
+
 /// What the database is to have for a property; none for one that goes.
 fn kept_value(change: &Change<'_>) -> Option<Secret> {
-    match change.values {
-        [_, _, ..] if change.name == SEVERAL => {
-            let values: Vec<&[u8]> = change.values.iter().map(Secret::expose).collect();
+    value_of(change.name, change.values)
+}
+
+/// What an entry has for the values of a property; none where there are none.
+#[must_use]
+pub fn value_of(property: &str, values: &[Secret]) -> Option<Secret> {
+    match values {
+        [_, _, ..] if property == SEVERAL => {
+            let values: Vec<&[u8]> = values.iter().map(Secret::expose).collect();
             Some(Secret::new(values.join(&b'\n')))
         }
         values => values.first().cloned(),
     }
+}
+
+/// The values that an entry has.
+#[must_use]
+pub fn values_of(property: &str, value: &Secret) -> Vec<Secret> {
+    match property {
+        SEVERAL => lines(value.expose()).into_iter().map(Secret::from).collect(),
+        _ => vec![value.clone()],
+    }
+}
+
+/// A new value of the entry [`SALT_KEY`].
+///
+/// # Errors
+/// When the system has no random numbers.
+pub fn new_salt_key() -> Result<Secret> {
+    let mut key = vec![0; 32];
+    rng::fill(&mut key)?;
+    Ok(Secret::new(key))
 }
 
 /// A new key for made-up salts, where there is none; other programs that read Berkeley DB files would take it for a user.
@@ -217,9 +276,7 @@ fn missing_salt_key(file: &SasldbFile) -> Result<Option<Secret>> {
     if file.format()? == Format::BerkeleyHash || file.get([], [], SALT_KEY)?.is_some() {
         return Ok(None);
     }
-    let mut key = vec![0; 32];
-    rng::fill(&mut key)?;
-    Ok(Some(Secret::new(key)))
+    new_salt_key().map(Some)
 }
 
 #[cfg(test)]

@@ -17,13 +17,14 @@ mod image;
 mod meta;
 mod page;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::kept_file::KeptFile;
+use super::lanes::{Lanes, Noted};
+use super::page_buffer::PageBuffer;
 use super::stamp::Stamp;
 use crate::error::{Code, Error, Result};
 use crate::secret::Secret;
@@ -43,44 +44,36 @@ const CHECKED_WHOLE: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct BdbFile {
     path: PathBuf,
-    cache: Mutex<Cache>,
-}
-
-/// The file with its metadata as they were when it had this stamp.
-#[derive(Debug)]
-struct View {
-    stamp: Stamp,
-    /// Whether the file was at rest when its metadata were read, so that every later write shows in its stamp.
-    settled: bool,
-    /// The metadata, or why there are none.
-    file: Read<HashFile>,
+    kept: Lanes<Kept>,
+    /// The state of the file in which it was last found to be sound.
+    sound: Noted<Stamp>,
 }
 
 /// What is kept between lookups.
-#[derive(Debug, Default)]
-struct Cache {
-    view: Option<Arc<View>>,
+#[derive(Default)]
+struct Kept {
+    view: Option<Box<View>>,
     /// The last stamp and when it was first seen: tells rest from change when the file's clock is not ours.
     seen: Option<(Stamp, Instant)>,
 }
 
-impl View {
-    /// Whether the descriptor still is that of the file.
-    fn is_open(&self) -> bool {
-        match &self.file {
-            Ok(file) => file
-                .metadata()
-                .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == (self.stamp.device, self.stamp.inode)),
-            Err(_) => true,
-        }
-    }
+/// The file with its metadata as they were when it had this stamp.
+struct View {
+    stamp: Stamp,
+    /// Whether the file was at rest when its metadata were read, so that every later write shows in its stamp.
+    settled: bool,
+    kept: KeptFile,
+    /// The metadata, or why there are none.
+    file: Read<HashFile>,
+    /// Room for a page.
+    buffer: PageBuffer,
 }
 
 impl BdbFile {
     /// The file at this path. Nothing is opened yet.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        BdbFile { path: path.into(), cache: Mutex::default() }
+        BdbFile { path: path.into(), kept: Lanes::default(), sound: Noted::default() }
     }
 
     /// The values of several keys (the first of each, if it has several), of at most `limit` bytes each.
@@ -95,9 +88,14 @@ impl BdbFile {
                 (one, other) => one.is_none() && other.is_none(),
             })
         };
-        self.read(same, |file| {
-            let mut buffer = file.buffer();
-            keys.iter().map(|key| file.get(key, limit, &mut buffer)).collect()
+        self.read(same, |file, buffer| {
+            let mut found = Vec::with_capacity(keys.len());
+            let read = keys.iter().try_for_each(|key| {
+                found.push(file.get(key, limit, buffer)?);
+                Ok(())
+            });
+            buffer.wipe();
+            read.map(|()| found)
         })
     }
 
@@ -106,7 +104,7 @@ impl BdbFile {
     /// # Errors
     /// As [`BdbFile::get_many`].
     pub fn keys(&self) -> Result<Vec<Vec<u8>>> {
-        self.read(Vec::eq, |file| file.pairs().map(|pair| pair.map(|(key, _)| key)).collect())
+        self.read(Vec::eq, |file, _| file.pairs().map(|pair| pair.map(|(key, _)| key)).collect())
     }
 
     /// All pairs, in the order of the file. The passwords of all users are then in memory: a migration wants this,
@@ -119,7 +117,7 @@ impl BdbFile {
             one.len() == other.len()
                 && one.iter().zip(other).all(|(a, b)| a.0 == b.0 && bool::from(a.1.matches(b.1.expose())))
         };
-        self.read(same, |file| file.pairs().collect())
+        self.read(same, |file, _| file.pairs().collect())
     }
 
     /// Reads the whole file and checks that every page is sound, every key in its place and nothing left over.
@@ -127,7 +125,7 @@ impl BdbFile {
     /// # Errors
     /// As [`BdbFile::get_many`].
     pub fn verify(&self) -> Result<()> {
-        self.read(|(), ()| true, HashFile::verify)
+        self.read(|(), ()| true, |file, _| file.verify())
     }
 
     /// The version of the format: 4 to 10.
@@ -135,16 +133,29 @@ impl BdbFile {
     /// # Errors
     /// As [`BdbFile::get_many`].
     pub fn version(&self) -> Result<u32> {
-        self.read(u32::eq, |file| Ok(file.meta.version))
+        self.read(u32::eq, |file, _| Ok(file.meta.version))
     }
 
     /// Reads until the answer can be believed; see the module's documentation.
-    fn read<T>(&self, same: impl Fn(&T, &T) -> bool, read: impl Fn(&HashFile) -> Read<T>) -> Result<T> {
+    fn read<T>(
+        &self,
+        same: impl Fn(&T, &T) -> bool,
+        read: impl Fn(&HashFile, &mut PageBuffer) -> Read<T>,
+    ) -> Result<T> {
+        self.kept.with(|kept| self.read_with(kept, same, read))
+    }
+
+    fn read_with<T>(
+        &self,
+        kept: &mut Kept,
+        same: impl Fn(&T, &T) -> bool,
+        read: impl Fn(&HashFile, &mut PageBuffer) -> Read<T>,
+    ) -> Result<T> {
         let start = Instant::now();
         let mut earlier: Option<Read<T>> = None;
         loop {
-            let view = self.view()?;
-            let answer = read_view(&view, &read);
+            let mut view = self.view(kept)?;
+            let answer = self.read_view(&mut view, &read);
             let now = Stamp::of(&fs::metadata(&self.path).map_err(|error| self.io_error(&error))?);
             let at_rest = view.settled && now == view.stamp;
             let believed = match (&answer, &earlier) {
@@ -155,9 +166,9 @@ impl BdbFile {
                 _ => false,
             };
             if believed {
+                kept.view = Some(view);
                 return answer.map_err(|problem| self.problem(problem));
             }
-            self.lock().view = None;
             if start.elapsed() > PATIENCE {
                 let what = match answer {
                     Err(problem) => self.problem(problem).detail().to_owned(),
@@ -174,30 +185,38 @@ impl BdbFile {
     }
 
     /// The view that is kept, or a new one.
-    fn view(&self) -> Result<Arc<View>> {
-        let kept = self.lock().view.clone();
-        if let Some(view) = kept {
-            if view.is_open() {
-                return Ok(view);
-            }
-            // The descriptor was closed behind our back, as daemons do, and may be someone else's now.
-            std::mem::forget(view);
+    fn view(&self, kept: &mut Kept) -> Result<Box<View>> {
+        if let Some(view) = kept.view.take().filter(|view| view.kept.metadata().is_some()) {
+            return Ok(view);
         }
-        let io_error = |error: io::Error| self.io_error(&error);
-        let file = File::open(&self.path).map_err(io_error)?;
-        let stamp = Stamp::of(&file.metadata().map_err(io_error)?);
-        let since = match self.lock().seen {
+        let (file, metadata) = KeptFile::open(&self.path).map_err(|error| self.io_error(&error))?;
+        let stamp = Stamp::of(&metadata);
+        let since = match kept.seen {
             Some((seen, since)) if seen == stamp => since,
             _ => Instant::now(),
         };
-        let settled = stamp.settled(since);
-        let view = Arc::new(View { stamp, settled, file: HashFile::new(file) });
-        *self.lock() = Cache { view: Some(Arc::clone(&view)), seen: Some((stamp, since)) };
-        Ok(view)
+        kept.seen = Some((stamp, since));
+        let hash = HashFile::new(file.share());
+        let buffer = hash.as_ref().map_or_else(|_| PageBuffer::default(), HashFile::buffer);
+        Ok(Box::new(View { stamp, settled: stamp.settled(since), kept: file, file: hash, buffer }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Cache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Reads from one view, after checking the file whole if it is small and has not been seen like this.
+    fn read_view<T>(&self, view: &mut View, read: impl Fn(&HashFile, &mut PageBuffer) -> Read<T>) -> Read<T> {
+        let file = match &view.file {
+            Ok(file) => file,
+            Err(problem) => return Err(problem.duplicate()),
+        };
+        // Not while it is being written: the whole takes longer to read than one answer does.
+        if view.settled && view.stamp.length <= CHECKED_WHOLE && !file.is_verified() {
+            if self.sound.is(&view.stamp) {
+                file.trust();
+            } else {
+                file.verify()?;
+                self.sound.note(view.stamp);
+            }
+        }
+        read(file, &mut view.buffer)
     }
 
     fn io_error(&self, error: &io::Error) -> Error {
@@ -218,19 +237,6 @@ impl BdbFile {
             ),
         }
     }
-}
-
-/// Reads from one view, after checking the file whole if it is small and this is the first time.
-fn read_view<T>(view: &View, read: impl Fn(&HashFile) -> Read<T>) -> Read<T> {
-    let file = match &view.file {
-        Ok(file) => file,
-        Err(problem) => return Err(problem.duplicate()),
-    };
-    // Not while it is being written: the whole takes longer to read than one answer does.
-    if view.settled && view.stamp.length <= CHECKED_WHOLE && !file.is_verified() {
-        file.verify()?;
-    }
-    read(file)
 }
 
 #[cfg(test)]

@@ -13,9 +13,9 @@ mod table;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::lanes::Noted;
 use super::stamp::Stamp;
 use crate::error::{Code, Error, Result};
 use crate::secret::Secret;
@@ -35,14 +35,14 @@ const CHECKED_WHOLE: u64 = 1 << 20;
 pub struct GdbmFile {
     path: PathBuf,
     /// The state of the file in which it was last found to be sound.
-    sound: Mutex<Option<Stamp>>,
+    sound: Noted<Stamp>,
 }
 
 impl GdbmFile {
     /// The file at this path. Nothing is opened yet.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        GdbmFile { path: path.into(), sound: Mutex::default() }
+        GdbmFile { path: path.into(), sound: Noted::default() }
     }
 
     /// The values of several keys, all as of one moment, of at most `limit` bytes each.
@@ -103,10 +103,9 @@ impl GdbmFile {
         let stamp = Stamp::of(&file.metadata().map_err(|error| self.io_error(&error))?);
         let problem = |problem| self.problem(problem);
         let table = Table::new(file).map_err(problem)?;
-        let sound = || self.sound.lock().unwrap_or_else(PoisonError::into_inner);
-        if stamp.length <= CHECKED_WHOLE && *sound() != Some(stamp) {
+        if stamp.length <= CHECKED_WHOLE && !self.sound.is(&stamp) {
             table.walk().map_err(problem)?;
-            *sound() = Some(stamp);
+            self.sound.note(stamp);
         }
         read(&table).map_err(problem)
     }

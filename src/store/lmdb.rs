@@ -15,16 +15,21 @@
 mod env;
 #[cfg(feature = "lmdb")]
 mod file;
+mod image;
 mod page;
 mod reader;
 mod snapshot;
+mod trail;
 #[cfg(not(feature = "lmdb"))]
 mod without;
 
 #[cfg(feature = "lmdb")]
 use crate::error::{Error, Result};
 #[cfg(feature = "lmdb")]
+pub(super) use env::Exclusion;
+#[cfg(feature = "lmdb")]
 pub use file::LmdbFile;
+pub(super) use image::Image;
 #[cfg(not(feature = "lmdb"))]
 pub use without::LmdbFile;
 

@@ -54,7 +54,7 @@ impl AuxProp for Memory {
         let users = self.users.read().unwrap_or_else(PoisonError::into_inner);
         let properties = users.get(user).ok_or_else(|| Error::from(Code::NoUser))?;
         for (requested, name) in flags.wanted(props) {
-            for value in properties.get(&name).into_iter().flatten() {
+            for value in properties.get(&*name).into_iter().flatten() {
                 props.add(&requested, value.clone())?;
             }
         }

@@ -1,6 +1,7 @@
 //! Where the properties of users are kept (auxprop), and how several such stores answer as one.
 
 use std::any::Any;
+use std::borrow::Cow;
 
 use crate::config::Options;
 use crate::error::{Code, Error, Result};
@@ -11,9 +12,16 @@ use crate::secret::Secret;
 
 pub mod auxprop_sasldb;
 pub mod bdb;
+pub mod bulk;
 pub mod gdbm;
+mod kept_file;
+mod lanes;
 pub mod lmdb;
+mod marks;
 pub mod memory;
+#[cfg(feature = "lmdb")]
+pub mod migrate;
+mod page_buffer;
 mod replace;
 pub mod sasldb;
 pub mod sql;
@@ -77,18 +85,26 @@ impl LookupFlags {
     /// The requested properties that such a look-up has still to fill: each as requested, and as a store names it
     /// (without the `*`).
     #[must_use]
-    pub fn wanted(self, props: &Props) -> Vec<(String, String)> {
+    pub fn wanted(self, props: &Props) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
         const OVERRIDE: u32 = 1;
         props.read(|rows| {
             rows.iter()
                 .filter(|row| row.values.is_none() || self.0 & OVERRIDE != 0)
-                .filter_map(|row| match (row.name.strip_prefix('*'), self.is_authzid()) {
-                    (Some(bare), false) => Some((row.name.clone(), bare.to_owned())),
+                .filter_map(|row| match (bare(row.name.clone()), self.is_authzid()) {
+                    (Some(bare), false) => Some((row.name.clone(), bare)),
                     (None, true) => Some((row.name.clone(), row.name.clone())),
                     _ => None,
                 })
                 .collect()
         })
+    }
+}
+
+/// A name without its `*`, if it has one.
+fn bare(name: Cow<'static, str>) -> Option<Cow<'static, str>> {
+    match name {
+        Cow::Borrowed(name) => name.strip_prefix('*').map(Cow::Borrowed),
+        Cow::Owned(name) => name.strip_prefix('*').map(|bare| bare.to_owned().into()),
     }
 }
 
@@ -143,6 +159,12 @@ pub trait AuxProp: Any + Send + Sync {
         Form::Secrets
     }
 
+    /// Whether the users are likely to have one-way secrets here, as far as that can be told without looking: so that a login
+    /// asks for them at once.
+    fn holds_secrets(&self, cx: &StoreCx<'_>) -> bool {
+        self.form(cx) == Form::Secrets && self.can_store(cx).is_ok()
+    }
+
     /// A random key that is kept with the users, and stays when they do. None where there is none yet.
     ///
     /// # Errors
@@ -174,15 +196,18 @@ pub trait AuxProp: Any + Send + Sync {
 /// # Errors
 /// [`Code::NoMech`], with the name, when it selects none.
 pub fn select<'a, S: AsRef<dyn AuxProp>>(stores: &'a [S], options: &dyn Options) -> Result<Vec<&'a dyn AuxProp>> {
-    let named = |name: &str| {
-        stores.iter().map(AsRef::as_ref).filter(|store| store.name().eq_ignore_ascii_case(name)).collect::<Vec<_>>()
-    };
     let list = options.get(None, "auxprop_plugin");
-    let chosen: Vec<&dyn AuxProp> = match &list {
-        None => stores.iter().map(AsRef::as_ref).collect(),
-        Some(list) => list.split_ascii_whitespace().flat_map(named).collect(),
+    let mut chosen: Vec<&dyn AuxProp> = Vec::with_capacity(stores.len());
+    let mut choose = |is_meant: &dyn Fn(&dyn AuxProp) -> bool| {
+        let stores = stores.iter().map(AsRef::as_ref);
+        chosen.extend(stores.filter(|store| is_meant(*store) && store.is_configured(options)));
     };
-    let chosen: Vec<_> = chosen.into_iter().filter(|store| store.is_configured(options)).collect();
+    match &list {
+        None => choose(&|_| true),
+        Some(list) => {
+            list.split_ascii_whitespace().for_each(|name| choose(&|store| store.name().eq_ignore_ascii_case(name)));
+        }
+    }
     if chosen.is_empty() { Err(not_found(list.as_deref().unwrap_or("[all]"))) } else { Ok(chosen) }
 }
 
@@ -201,13 +226,15 @@ pub fn lookup<S: AsRef<dyn AuxProp>>(
     flags: LookupFlags,
     props: &Props,
 ) -> Result<()> {
-    let chosen = match select(stores, cx.options) {
-        Ok(chosen) => chosen,
-        Err(error) => {
-            cx.log.log(Level::Debug, error.detail());
-            return Err(error);
-        }
-    };
+    let chosen = select(stores, cx.options).inspect_err(|error| cx.log.log(Level::Debug, error.detail()))?;
+    ask(&chosen, cx, user, flags, props)
+}
+
+/// As [`lookup`], of stores that are [selected](select) already.
+///
+/// # Errors
+/// As [`lookup`].
+pub fn ask(chosen: &[&dyn AuxProp], cx: &StoreCx<'_>, user: &[u8], flags: LookupFlags, props: &Props) -> Result<()> {
     let mut combined = Err(Error::from(Code::NoMech));
     for store in chosen {
         let one = store.lookup(cx, user, flags, props);
@@ -316,7 +343,7 @@ mod tests {
         let props = Props::new();
         props.request(["*userPassword", "mail", "*cn"]);
         props.add("*cn", Secret::from("x")).unwrap();
-        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        let pair = |a, b| (Cow::Borrowed(a), Cow::Borrowed(b));
         assert_eq!(LookupFlags::default().wanted(&props), [pair("*userPassword", "userPassword")]);
         assert_eq!(LookupFlags::AUTHZID.wanted(&props), [pair("mail", "mail")]);
     }

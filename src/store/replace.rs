@@ -60,6 +60,12 @@ impl Locked {
         }
     }
 
+    /// Where it really is.
+    #[cfg(feature = "lmdb")]
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The file, which stays the same whatever happens to its name.
     pub(super) fn file(&self) -> &File {
         &self.file
@@ -77,7 +83,13 @@ impl Locked {
 
     /// A file of several names would become several files.
     fn check_links(&self) -> Result<()> {
-        let links = self.file.metadata().map_err(|error| self.cannot("look at it", &error))?.nlink();
+        let now = self.file.metadata().map_err(|error| self.cannot("look at it", &error))?;
+        let same = |name: &PathBuf| {
+            fs::symlink_metadata(name).is_ok_and(|other| (other.dev(), other.ino()) == (now.dev(), now.ino()))
+        };
+        // A backup of an unfinished migration does not count: it is to stay as it is.
+        let kept = backups(&self.path).take_while(|name| fs::symlink_metadata(name).is_ok()).filter(same).count();
+        let links = now.nlink().saturating_sub(kept as u64);
         if links <= 1 {
             return Ok(());
         }
@@ -98,78 +110,70 @@ impl Locked {
         write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
         still: impl FnOnce(&File) -> bool,
     ) -> Result<bool> {
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        self.remove_unfinished(folder);
-        let new = Unfinished::new(folder, &self.prefix()).map_err(|error| match error.kind() {
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-                self.cannot(&format!("make a file in {}, where the new one is to be put", folder.display()), &error)
-            }
-            _ => self.cannot("make a new file beside it", &error),
-        })?;
+        let new = Unfinished::beside(&self.name, &self.path)?;
         let mut out = BufWriter::with_capacity(1 << 16, &new.file);
         let written = write(&mut out).and_then(|()| out.flush());
         drop(out);
         written.map_err(|error| self.cannot("write a new file beside it", &error))?;
+        self.install(new, |file| Ok(still(file)))
+    }
+
+    /// Gives a new file that is complete the owner, group, mode and attributes of the old one, and puts it in its place. False,
+    /// and nothing is changed, if `still` says so at the last moment or the name leads to another file by then.
+    ///
+    /// # Errors
+    /// As [`Locked::replace`]; those of `still`.
+    pub(super) fn install(&self, new: Unfinished, still: impl FnOnce(&File) -> Result<bool>) -> Result<bool> {
         self.dress(&new.file)?;
         new.file.sync_all().map_err(|error| self.cannot("write a new file beside it", &error))?;
-        if !still(&self.file) || !self.is_current().map_err(|error| self.cannot("look at it", &error))? {
+        if !still(&self.file)? || !self.is_current().map_err(|error| self.cannot("look at it", &error))? {
             return Ok(false);
         }
         new.rename(&self.path).map_err(|error| match error.kind() {
             ErrorKind::ResourceBusy => self.cannot("replace it (is it a mount of its own?)", &error),
             _ => self.cannot("replace it", &error),
         })?;
-        // A folder that cannot be opened for reading cannot be synced; the file is in it all the same.
-        if let Ok(folder) = File::open(folder) {
-            folder.sync_all().map_err(|error| {
-                let path = self.name.display();
-                Error::fail(format!(
-                    "{path}: the password database is changed, but may be lost when the power fails: {error}"
-                ))
-            })?;
-        }
+        sync_folder_of(&self.name, &self.path)?;
         Ok(true)
+    }
+
+    /// Keeps the file under another name, too: the first free one of [`backups`]. One that it has already is enough.
+    ///
+    /// # Errors
+    /// [`Code::Fail`] with the path and the cause.
+    #[cfg(feature = "lmdb")]
+    pub(super) fn keep(&self) -> Result<PathBuf> {
+        let id = |metadata: &Metadata| (metadata.dev(), metadata.ino());
+        let own = id(&self.file.metadata().map_err(|error| self.cannot("look at it", &error))?);
+        for name in backups(&self.path) {
+            if fs::symlink_metadata(&name).is_ok_and(|metadata| id(&metadata) == own) {
+                return Ok(name);
+            }
+            match fs::hard_link(&self.path, &name) {
+                Ok(()) => return Ok(name),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(_) => return self.keep_copy(&name),
+            }
+        }
+        Err(Error::fail(format!("{}: there is no name left for a backup", self.name.display())))
+    }
+
+    /// As [`Locked::keep`], on file systems where a file has one name only.
+    #[cfg(feature = "lmdb")]
+    fn keep_copy(&self, name: &Path) -> Result<PathBuf> {
+        let failed = |error: io::Error| self.cannot(&format!("keep a backup as {}", name.display()), &error);
+        let copy = Unfinished::beside(&self.name, &self.path)?;
+        let mut old = File::open(&self.path).map_err(failed)?;
+        io::copy(&mut old, &mut &copy.file).map_err(failed)?;
+        self.dress(&copy.file)?;
+        copy.file.sync_all().map_err(failed)?;
+        copy.rename(name).map_err(failed)?;
+        Ok(name.to_owned())
     }
 
     /// Gives a new file everything of the old one but its contents.
     fn dress(&self, new: &File) -> Result<()> {
-        let old = self.file.metadata().map_err(|error| self.cannot("look at it", &error))?;
-        let now = new.metadata().map_err(|error| self.cannot("look at the new one", &error))?;
-        if (now.uid(), now.gid()) != (old.uid(), old.gid()) {
-            let what = format!("keep its owner and group ({}:{})", old.uid(), old.gid());
-            fchown(new, Some(old.uid()), Some(old.gid())).map_err(|error| self.cannot(&what, &error))?;
-        }
-        sys::file::copy_attributes(&self.file, new)
-            .map_err(|error| self.cannot("keep its access control list", &error))?;
-        let mode = Permissions::from_mode(old.mode() & 0o7777);
-        new.set_permissions(mode).map_err(|error| self.cannot("keep its mode", &error))
-    }
-
-    /// What the names of unfinished files begin with.
-    fn prefix(&self) -> OsString {
-        let mut prefix = OsString::from(".");
-        prefix.push(self.path.file_name().unwrap_or_default());
-        prefix.push("-");
-        prefix
-    }
-
-    /// Removes what others left unfinished. What cannot be removed does no harm.
-    fn remove_unfinished(&self, folder: &Path) {
-        let prefix = self.prefix();
-        let ours = |entry: &DirEntry| {
-            let name = entry.file_name();
-            let name = name.as_bytes();
-            name.starts_with(prefix.as_bytes()) && name.ends_with(UNFINISHED.as_bytes())
-        };
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        for path in entries.filter(ours).map(|entry| entry.path()) {
-            let mut options = OpenOptions::new();
-            options.read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW);
-            // One that is locked is being written: by someone who had locked a file that was then replaced by other means.
-            if options.open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
-                let _ = fs::remove_file(path);
-            }
-        }
+        dress(&self.name, &self.file, new)
     }
 
     fn cannot(&self, what: &str, error: &io::Error) -> Error {
@@ -184,31 +188,137 @@ impl Drop for Locked {
     }
 }
 
+/// Gives a new file everything of an old one but its contents. `name` is what messages call it.
+pub(super) fn dress(name: &Path, old: &File, new: &File) -> Result<()> {
+    let cannot = |what: &str, error: &io::Error| cannot(name, what, error);
+    let from = old.metadata().map_err(|error| cannot("look at it", &error))?;
+    let now = new.metadata().map_err(|error| cannot("look at the new one", &error))?;
+    if (now.uid(), now.gid()) != (from.uid(), from.gid()) {
+        let what = format!("keep its owner and group ({}:{})", from.uid(), from.gid());
+        fchown(new, Some(from.uid()), Some(from.gid())).map_err(|error| cannot(&what, &error))?;
+    }
+    sys::file::copy_attributes(old, new).map_err(|error| cannot("keep its access control list", &error))?;
+    let mode = Permissions::from_mode(from.mode() & 0o7777);
+    new.set_permissions(mode).map_err(|error| cannot("keep its mode", &error))
+}
+
+/// The names under which old files are kept, the first first.
+pub(super) fn backups(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let path = path.to_owned();
+    (1..10_000_u32).map(move |number| {
+        let mut name = path.clone().into_os_string();
+        name.push(".saslmigrate-backup");
+        if number > 1 {
+            name.push(format!(".{number}"));
+        }
+        PathBuf::from(name)
+    })
+}
+
+/// Makes sure that the names in the folder of a file outlast a power failure. A folder that cannot be opened for reading cannot
+/// be synced; the file is in it all the same.
+pub(super) fn sync_folder_of(name: &Path, path: &Path) -> Result<()> {
+    let Ok(folder) = File::open(folder_of(path)) else { return Ok(()) };
+    folder.sync_all().map_err(|error| {
+        let path = name.display();
+        Error::fail(format!("{path}: the password database is changed, but may be lost when the power fails: {error}"))
+    })
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// What the names of unfinished files begin with.
+fn prefix_of(path: &Path) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push("-");
+    prefix
+}
+
+/// Removes what others left unfinished beside a file. What cannot be removed does no harm.
+pub(super) fn remove_unfinished(path: &Path) {
+    let prefix = prefix_of(path);
+    let ours = |entry: &DirEntry| {
+        let name = entry.file_name();
+        let name = name.as_bytes();
+        name.starts_with(prefix.as_bytes()) && name.ends_with(UNFINISHED.as_bytes())
+    };
+    let entries = fs::read_dir(folder_of(path)).into_iter().flatten().flatten();
+    for path in entries.filter(ours).map(|entry| entry.path()) {
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW);
+        // One that is locked is being written: by someone who had locked a file that was then replaced by other means.
+        if options.open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
 /// A new file that has no name to keep yet, and goes away unless it gets one.
-struct Unfinished {
+#[derive(Debug)]
+pub(super) struct Unfinished {
     path: Option<PathBuf>,
     file: File,
 }
 
 impl Unfinished {
-    /// An empty file that only its owner can read, locked as long as its writer lives.
+    /// An empty file that only its owner can read, locked as long as its writer lives, in the folder of `path`, which the caller
+    /// knows as `name`. What others left there unfinished goes.
+    ///
+    /// # Errors
+    /// [`Code::Fail`] with the path and the cause.
+    pub(super) fn beside(name: &Path, path: &Path) -> Result<Self> {
+        remove_unfinished(path);
+        let folder = folder_of(path);
+        Self::new(folder, &prefix_of(path)).map_err(|error| match error.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                cannot(name, &format!("make a file in {}, where the new one is to be put", folder.display()), &error)
+            }
+            _ => cannot(name, "make a new file beside it", &error),
+        })
+    }
+
     fn new(folder: &Path, prefix: &OsString) -> io::Result<Self> {
         let mut tag = [0; 8];
         rng::fill(&mut tag).map_err(io::Error::other)?;
         let mut name = prefix.clone();
         name.push(format!("{:016x}{UNFINISHED}", u64::from_ne_bytes(tag)));
         let path = folder.join(name);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
         let _ = file.try_lock();
         Ok(Unfinished { path: Some(path), file })
     }
 
-    fn rename(mut self, to: &Path) -> io::Result<()> {
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        self.path.as_deref().unwrap_or(Path::new(""))
+    }
+
+    /// The file.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Gives it its name, which may be another file's until then.
+    pub(super) fn rename(mut self, to: &Path) -> io::Result<()> {
         if let Some(path) = &self.path {
             fs::rename(path, to)?;
         }
         self.path = None;
         Ok(())
+    }
+
+    /// Gives it its name, which must be nobody's.
+    pub(super) fn name(self, to: &Path) -> io::Result<()> {
+        match fs::hard_link(self.path(), to) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+            // A file has one name only on some file systems.
+            Err(_) if fs::symlink_metadata(to).is_ok() => Err(ErrorKind::AlreadyExists.into()),
+            Err(_) => self.rename(to),
+        }
     }
 }
 
@@ -237,7 +347,7 @@ fn lock(file: &File, name: &Path, deadline: Instant) -> Result<()> {
     }
 }
 
-fn cannot(path: &Path, what: &str, error: &io::Error) -> Error {
+pub(super) fn cannot(path: &Path, what: &str, error: &io::Error) -> Error {
     let hint = if error.kind() == ErrorKind::StorageFull { "; it is as it was" } else { "" };
     Error::fail(format!("{}: cannot change the password database: cannot {what}: {error}{hint}", path.display()))
 }
@@ -327,7 +437,7 @@ mod tests {
         assert!(error.detail().contains("it is as it was"), "{error}");
         assert_eq!(folder.names(), 1);
         // One that is being written stays; one whose writer is gone does not, and neither does a link lead anywhere.
-        let alive = Unfinished::new(&folder.0, &locked.prefix()).unwrap();
+        let alive = Unfinished::new(&folder.0, &prefix_of(&locked.path)).unwrap();
         let dead = folder.0.join(".file-0123456789abcdef.oxisasl-new");
         fs::write(&dead, "half").unwrap();
         fs::write(folder.0.join("bystander"), "").unwrap();

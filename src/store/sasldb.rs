@@ -9,7 +9,7 @@ use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::bdb::{self, BdbFile};
 use super::gdbm::{self, GdbmFile};
@@ -56,6 +56,29 @@ pub struct Entry {
     pub property: Vec<u8>,
 }
 
+impl Entry {
+    /// The key that it has in a database.
+    ///
+    /// # Errors
+    /// [`Code::BadParam`] if a name contains NUL or the names are too long together.
+    pub fn key(&self) -> Result<Vec<u8>> {
+        let key = key(&self.user, &self.realm, &self.property)?;
+        if key.len() > lmdb::MAX_KEY { Err(too_long_names()) } else { Ok(key) }
+    }
+
+    /// The entry that a key stands for, if it is one of an entry.
+    #[must_use]
+    pub fn of_key(key: &[u8]) -> Option<Self> {
+        entry(key)
+    }
+
+    /// The change that gives it this value.
+    #[must_use]
+    pub fn edit<'a>(&'a self, value: &'a [u8]) -> Edit<'a> {
+        Edit { user: &self.user, realm: &self.realm, property: &self.property, value: Some(value) }
+    }
+}
+
 /// A change to an entry.
 #[derive(Clone, Copy)]
 pub struct Edit<'a> {
@@ -73,16 +96,12 @@ pub struct Edit<'a> {
 #[derive(Debug)]
 pub struct SasldbFile {
     path: PathBuf,
-    options: LmdbOptions,
-    backend: Mutex<Option<Backend>>,
-}
-
-/// The file in the format it has.
-#[derive(Debug, Clone)]
-enum Backend {
-    Bdb(Arc<BdbFile>),
-    Gdbm(Arc<GdbmFile>),
-    Lmdb(Arc<LmdbFile>),
+    /// The file in each of its formats; it is opened in the one that it has.
+    bdb: BdbFile,
+    gdbm: GdbmFile,
+    lmdb: LmdbFile,
+    /// The [`Format`] that it had when it was last looked at, by number.
+    last: AtomicU8,
 }
 
 impl SasldbFile {
@@ -98,7 +117,14 @@ impl SasldbFile {
     /// As [`SasldbFile::open`], with options for LMDB, and without looking at the file before it is needed.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, options: LmdbOptions) -> Self {
-        SasldbFile { path: path.into(), options, backend: Mutex::new(None) }
+        let path = path.into();
+        SasldbFile {
+            bdb: BdbFile::new(&path),
+            gdbm: GdbmFile::new(&path),
+            lmdb: LmdbFile::new(&path, options),
+            last: AtomicU8::new(Format::Missing as u8),
+            path,
+        }
     }
 
     /// Where the database is.
@@ -112,7 +138,15 @@ impl SasldbFile {
     /// # Errors
     /// As [`SasldbFile::open`].
     pub fn format(&self) -> Result<Format> {
-        detect(&self.path)
+        let format = detect(&self.path)?;
+        self.last.store(format as u8, Ordering::Relaxed);
+        Ok(format)
+    }
+
+    /// What the file was when it was last looked at, if it has been; it is not looked at for this.
+    pub(super) fn last_format(&self) -> Option<Format> {
+        let last = self.last.load(Ordering::Relaxed);
+        [Format::BerkeleyHash, Format::Lmdb, Format::Gdbm].into_iter().find(|format| *format as u8 == last)
     }
 
     /// The value of a property of a user; None if there is none.
@@ -140,14 +174,12 @@ impl SasldbFile {
         realm: impl AsRef<[u8]>,
         properties: &[P],
     ) -> Result<Vec<Option<Secret>>> {
-        let keys = properties
-            .iter()
-            .map(|property| key(user.as_ref(), realm.as_ref(), property.as_ref()))
-            .collect::<Result<Vec<_>>>()?;
-        let found = self.read(|backend| match backend {
-            Backend::Bdb(file) => file.get_many(&keys, MAX_VALUE as u32).map(Some),
-            Backend::Gdbm(file) => file.get_many(&keys, MAX_VALUE as u32).map(Some),
-            Backend::Lmdb(file) => file.get_many(&keys, MAX_VALUE),
+        let keys = keys(user.as_ref(), realm.as_ref(), properties)?;
+        let found = self.read(|format| match format {
+            Format::BerkeleyHash => self.bdb.get_many(&keys, MAX_VALUE as u32).map(Some),
+            Format::Gdbm => self.gdbm.get_many(&keys, MAX_VALUE as u32).map(Some),
+            Format::Lmdb => self.lmdb.get_many(&keys, MAX_VALUE),
+            Format::Missing => Ok(None),
         })?;
         Ok(found.unwrap_or_else(|| keys.iter().map(|_| None).collect()))
     }
@@ -180,12 +212,43 @@ impl SasldbFile {
     /// # Errors
     /// As [`SasldbFile::get`].
     pub fn users(&self) -> Result<Vec<Entry>> {
-        let keys = self.read(|backend| match backend {
-            Backend::Bdb(file) => file.keys().map(Some),
-            Backend::Gdbm(file) => file.keys().map(Some),
-            Backend::Lmdb(file) => file.keys(),
+        let keys = self.read(|format| match format {
+            Format::BerkeleyHash => self.bdb.keys().map(Some),
+            Format::Gdbm => self.gdbm.keys().map(Some),
+            Format::Lmdb => self.lmdb.keys(),
+            Format::Missing => Ok(None),
         })?;
         Ok(keys.unwrap_or_default().iter().filter_map(|key| entry(key)).collect())
+    }
+
+    /// All entries one after the other, as [`SasldbFile::users`] has them. Of an LMDB file only a part is in memory at any time,
+    /// and only those of a part are of one moment.
+    pub fn entries(&self) -> impl Iterator<Item = Result<Entry>> + '_ {
+        Records::new(self, false).filter_map(|pair| match pair {
+            Ok((key, _)) => entry(&key).map(Ok),
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    /// All keys with their values, in the order of the file, whatever their form. Of an LMDB file only a part is in memory at any
+    /// time, and only those of a part are of one moment; of others all of it.
+    #[must_use]
+    pub fn records(&self) -> Records<'_> {
+        Records::new(self, true)
+    }
+
+    /// Reads the whole file and checks that it is sound.
+    ///
+    /// # Errors
+    /// As [`SasldbFile::get`].
+    pub fn verify(&self) -> Result<()> {
+        self.read(|format| match format {
+            Format::BerkeleyHash => self.bdb.verify().map(Some),
+            Format::Gdbm => self.gdbm.verify().map(Some),
+            Format::Lmdb => self.lmdb.verify().map(Some),
+            Format::Missing => Ok(None),
+        })
+        .map(|_| ())
     }
 
     /// Stores a property of a user in place of its old value. The database is created if there is none.
@@ -212,10 +275,10 @@ impl SasldbFile {
     /// As [`SasldbFile::put`].
     pub fn delete(&self, user: impl AsRef<[u8]>, realm: impl AsRef<[u8]>, property: impl AsRef<[u8]>) -> Result<bool> {
         let key = key(user.as_ref(), realm.as_ref(), property.as_ref())?;
-        match self.writable()? {
-            Backend::Bdb(file) => file.apply(&[(key, None)]),
-            Backend::Gdbm(file) => Err(file.read_only()),
-            Backend::Lmdb(file) => file.delete(&key),
+        match self.format()? {
+            Format::BerkeleyHash => self.bdb.apply(&[(key, None)]),
+            Format::Gdbm => Err(self.gdbm.read_only()),
+            Format::Lmdb | Format::Missing => self.lmdb.delete(&key),
         }
     }
 
@@ -228,50 +291,43 @@ impl SasldbFile {
             .iter()
             .map(|edit| Ok((self.checked_key(edit)?, edit.value)))
             .collect::<Result<Vec<(Vec<u8>, Option<&[u8]>)>>>()?;
-        match self.writable()? {
-            Backend::Bdb(file) => file.apply(&edits).map(|_| ()),
-            Backend::Gdbm(file) => Err(file.read_only()),
-            Backend::Lmdb(file) => file.apply(&edits),
+        match self.format()? {
+            Format::BerkeleyHash => self.bdb.apply(&edits).map(|_| ()),
+            Format::Gdbm => Err(self.gdbm.read_only()),
+            // A file that is missing is to be LMDB.
+            Format::Lmdb | Format::Missing => self.lmdb.apply(&edits),
         }
     }
 
     /// The key of a change that can be made.
     fn checked_key(&self, edit: &Edit<'_>) -> Result<Vec<u8>> {
         let key = key(edit.user, edit.realm, edit.property)?;
-        match edit.value {
-            Some(value) if value.len() > MAX_VALUE => {
-                let path = self.path.display();
-                let what = format!("{path}: a value of {} bytes is longer than {MAX_VALUE}", value.len());
-                Err(Error::new(Code::BufOver, what))
-            }
-            Some(_) if key.len() > lmdb::MAX_KEY => {
-                let what = format!("user, realm and property are longer than {} bytes together", lmdb::MAX_KEY - 2);
-                Err(Error::param(what))
-            }
-            _ => Ok(key),
-        }
+        let Some(value) = edit.value else { return Ok(key) };
+        self.check_value(value)?;
+        if key.len() > lmdb::MAX_KEY { Err(too_long_names()) } else { Ok(key) }
     }
 
-    /// Reads through the back end that is kept; when that fails, the file may have become another: it is looked at
-    /// anew and, if so, read again. None if there is no file.
-    fn read<T>(&self, body: impl Fn(&Backend) -> Result<Option<T>>) -> Result<Option<T>> {
-        let kept = self.kept();
-        if let Some(backend) = &kept {
-            let answer = body(backend);
-            // No file is not final either: it may have come back in another format.
-            if let Ok(Some(_)) = answer {
-                return answer;
-            }
-            if self.detect_backend()?.as_ref().is_some_and(|now| now.is_like(backend)) {
-                return answer;
-            }
+    /// Refuses a value that is too long to be stored.
+    pub(super) fn check_value(&self, value: &[u8]) -> Result<()> {
+        if value.len() <= MAX_VALUE {
+            return Ok(());
         }
-        match self.detect_backend()? {
-            Some(backend) => {
-                self.keep(&backend);
-                body(&backend)
-            }
-            None => Ok(None),
+        let path = self.path.display();
+        let what = format!("{path}: a value of {} bytes is longer than {MAX_VALUE}", value.len());
+        Err(Error::new(Code::BufOver, what))
+    }
+
+    /// Reads the file in the format that it had last; when that fails, it may have become another: it is looked at anew and,
+    /// if so, read again. None if there is no file.
+    fn read<T>(&self, body: impl Fn(Format) -> Result<Option<T>>) -> Result<Option<T>> {
+        let Some(last) = self.last_format() else { return body(self.format()?) };
+        match body(last) {
+            Ok(Some(answer)) => Ok(Some(answer)),
+            // No file is not final either: it may have come back in another format.
+            other => match self.format()? {
+                now if now == last => other,
+                now => body(now),
+            },
         }
     }
 
@@ -280,64 +336,97 @@ impl SasldbFile {
     /// # Errors
     /// [`Code::Fail`] with what to do instead, where it is not; as [`SasldbFile::open`], where it cannot be looked at.
     pub fn check_writable(&self) -> Result<()> {
-        match self.writable()? {
-            Backend::Bdb(file) => file.check_writable(),
-            Backend::Gdbm(file) => Err(file.read_only()),
-            Backend::Lmdb(_) => Ok(()),
+        match self.format()? {
+            Format::BerkeleyHash => self.bdb.check_writable(),
+            Format::Gdbm => Err(self.gdbm.read_only()),
+            Format::Lmdb | Format::Missing => Ok(()),
         }
-    }
-
-    /// The back end for writing; a file that is missing is to be LMDB.
-    fn writable(&self) -> Result<Backend> {
-        let backend = match self.detect_backend()? {
-            Some(backend) => backend,
-            None => self.lmdb(),
-        };
-        match self.kept() {
-            Some(kept) if kept.is_like(&backend) => Ok(kept),
-            _ => {
-                self.keep(&backend);
-                Ok(backend)
-            }
-        }
-    }
-
-    fn detect_backend(&self) -> Result<Option<Backend>> {
-        match detect(&self.path)? {
-            Format::Missing => Ok(None),
-            Format::Lmdb => Ok(Some(self.lmdb())),
-            Format::BerkeleyHash => Ok(Some(Backend::Bdb(Arc::new(BdbFile::new(&self.path))))),
-            Format::Gdbm => Ok(Some(Backend::Gdbm(Arc::new(GdbmFile::new(&self.path))))),
-        }
-    }
-
-    fn lmdb(&self) -> Backend {
-        Backend::Lmdb(Arc::new(LmdbFile::new(&self.path, self.options)))
-    }
-
-    fn kept(&self) -> Option<Backend> {
-        self.backend.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn keep(&self, backend: &Backend) {
-        *self.backend.lock().unwrap_or_else(PoisonError::into_inner) = Some(backend.clone());
     }
 }
 
-impl Backend {
-    fn is_like(&self, other: &Backend) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other)
+/// The keys of a database with their values; see [`SasldbFile::records`]. It ends after the first error.
+#[derive(Debug)]
+pub struct Records<'f> {
+    file: &'f SasldbFile,
+    values: bool,
+    ready: std::vec::IntoIter<(Vec<u8>, Secret)>,
+    /// The last key, where more can be asked for.
+    last: Option<Vec<u8>>,
+    end: bool,
+}
+
+impl<'f> Records<'f> {
+    fn new(file: &'f SasldbFile, values: bool) -> Self {
+        Records { file, values, ready: Vec::new().into_iter(), last: None, end: false }
     }
+
+    /// Reads on.
+    fn fill(&mut self) -> Result<()> {
+        let bare = |keys: Vec<Vec<u8>>| keys.into_iter().map(|key| (key, Secret::default())).collect();
+        let SasldbFile { bdb, gdbm, lmdb, .. } = self.file;
+        let more = self.file.read(|format| {
+            let pairs = match (format, self.values) {
+                (Format::Missing, _) => return Ok(None),
+                (Format::Lmdb, values) => {
+                    return lmdb.after(self.last.as_deref(), values).map(|all| Some((all, true)));
+                }
+                (Format::BerkeleyHash, true) => bdb.pairs()?,
+                (Format::Gdbm, true) => gdbm.pairs()?,
+                (Format::BerkeleyHash, false) => bare(bdb.keys()?),
+                (Format::Gdbm, false) => bare(gdbm.keys()?),
+            };
+            Ok(Some((pairs, false)))
+        })?;
+        let (pairs, goes_on) = more.unwrap_or_default();
+        self.last = pairs.last().map(|(key, _)| key.clone());
+        self.end = !goes_on || pairs.is_empty();
+        self.ready = pairs.into_iter();
+        Ok(())
+    }
+}
+
+impl Iterator for Records<'_> {
+    type Item = Result<(Vec<u8>, Secret)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(pair) = self.ready.next() {
+                return Some(Ok(pair));
+            }
+            if self.end {
+                return None;
+            }
+            if let Err(error) = self.fill() {
+                self.end = true;
+                return Some(Err(error));
+            }
+        }
+    }
+}
+
+fn too_long_names() -> Error {
+    Error::param(format!("user, realm and property are longer than {} bytes together", lmdb::MAX_KEY - 2))
 }
 
 /// The key of an entry.
 fn key(user: &[u8], realm: &[u8], property: &[u8]) -> Result<Vec<u8>> {
-    for (name, bytes) in [("user", user), ("realm", realm), ("property", property)] {
-        if bytes.contains(&0) {
-            return Err(Error::param(format!("the {name} contains a NUL byte")));
-        }
+    keys(user, realm, &[property]).map(|mut keys| keys.pop().unwrap_or_default())
+}
+
+/// The keys of entries of one user.
+fn keys<P: AsRef<[u8]>>(user: &[u8], realm: &[u8], properties: &[P]) -> Result<Vec<Vec<u8>>> {
+    let without_nul = |name: &str, bytes: &[u8]| match bytes.contains(&0) {
+        true => Err(Error::param(format!("the {name} contains a NUL byte"))),
+        false => Ok(()),
+    };
+    without_nul("user", user)?;
+    without_nul("realm", realm)?;
+    let mut keys = Vec::with_capacity(properties.len());
+    for property in properties.iter().map(AsRef::as_ref) {
+        without_nul("property", property)?;
+        keys.push([user, &[0], realm, &[0], property].concat());
     }
-    Ok([user, realm, property].join(&0))
+    Ok(keys)
 }
 
 /// The entry that a key stands for, if it has exactly two NUL bytes.

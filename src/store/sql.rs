@@ -107,7 +107,7 @@ impl AuxProp for Sql {
         if user.contains(&0) || realm.contains(&0) {
             return Err(Error::new(Code::NoUser, "a user name with a NUL in it"));
         }
-        let names: Vec<&str> = wanted.iter().map(|(_, name)| name.as_str()).collect();
+        let names: Vec<&str> = wanted.iter().map(|(_, name)| name.as_ref()).collect();
         let found = logged(cx, database.lookup(user, realm, &names))?;
         let Some(found) = found else {
             return Err(Error::new(Code::NoUser, format!("no such user in {}", database.settings.place())));

@@ -30,6 +30,19 @@ pub fn effective_uid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// What decides whether the process may open a file: its effective user and group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rights {
+    uid: u32,
+    gid: u32,
+}
+
+/// The rights that the process has now.
+pub(crate) fn rights() -> Rights {
+    // SAFETY: getegid only reads the identity of the process, and cannot fail.
+    Rights { uid: effective_uid(), gid: unsafe { libc::getegid() } }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;

@@ -1,10 +1,31 @@
-//! Extended attributes of open files, among which are their access control lists.
+//! Locks on open files that LMDB takes, and extended attributes, among which are access control lists.
 #![allow(unsafe_code)]
 
+#[cfg(target_os = "linux")]
+use std::ffi::CStr;
 use std::fs::File;
 use std::io;
-#[cfg(target_os = "linux")]
-use std::{ffi::CStr, os::fd::AsRawFd as _};
+use std::os::fd::AsRawFd as _;
+
+/// Takes the lock of fcntl(2) on the first byte of a file that is open for writing, exclusively and without waiting; false if
+/// others hold it. It goes with the first descriptor for that file which this process closes.
+///
+/// # Errors
+/// Those of fcntl(2).
+#[cfg(feature = "lmdb")]
+pub(crate) fn lock_record(file: &File) -> io::Result<bool> {
+    // SAFETY: all bytes 0 is a valid value of the structure, which is of numbers only.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    (lock.l_type, lock.l_whence, lock.l_len) = (libc::F_WRLCK as _, libc::SEEK_SET as _, 1);
+    // SAFETY: the descriptor is open for the whole call, as `file` is borrowed, and the structure is only read.
+    match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLK, &raw const lock) } {
+        0 => Ok(true),
+        _ => match io::Error::last_os_error() {
+            error if matches!(error.raw_os_error(), Some(libc::EACCES | libc::EAGAIN)) => Ok(false),
+            error => Err(error),
+        },
+    }
+}
 
 /// The attribute that is an access control list.
 #[cfg(target_os = "linux")]

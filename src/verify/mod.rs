@@ -53,7 +53,7 @@ pub trait Directory {
     ///
     /// # Errors
     /// As [`crate::store::lookup`].
-    fn lookup(&self, user: &[u8], names: &[&str]) -> Result<()>;
+    fn lookup(&self, user: &[u8], names: &[&'static str]) -> Result<()>;
 
     /// What was found.
     fn props(&self) -> &Props;

@@ -97,7 +97,7 @@ impl Application {
     /// A property of a user who logs in.
     pub fn property(&self, user: &str, name: &str) -> Option<String> {
         let session = self.session();
-        session.props().request([name]);
+        session.props().request([name.to_owned()]);
         let message = format!("\0{user}\0{PASSWORD}");
         session.start("PLAIN", Some(message.as_bytes())).unwrap();
         session.props().first(name).map(|value| String::from_utf8(value.expose().to_vec()).unwrap())

@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod entries;
 pub mod failure;
 pub mod host;
+pub mod migrate;
 pub mod password;
 pub mod settings;
 pub mod shown;

@@ -20,8 +20,7 @@ pub const MAX: usize = 2048;
 /// [`Failure::Mismatch`] when it is typed differently the second time; [`oxisasl::Code::BufOver`] when it is longer than
 /// [`MAX`] bytes; [`oxisasl::Code::BadParam`] when it has a NUL byte, which no mechanism can send; when it cannot be read.
 pub fn read(once: bool) -> Result<Secret, Failure> {
-    // Whatever happens, the password is not to end in a core file.
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    leave_no_core();
     let typed = match (isatty(stdin()), once) {
         (true, false) => typed_twice()?,
         (true, true) => {
@@ -37,6 +36,11 @@ pub fn read(once: bool) -> Result<Secret, Failure> {
         return Err(Error::param("the password contains a NUL byte").into());
     }
     Ok(password)
+}
+
+/// Whatever happens, no password is to end in a core file.
+pub fn leave_no_core() {
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
 fn typed_twice() -> Result<Typed, Failure> {

@@ -11,13 +11,14 @@ use std::process::Command;
 use common::base::{TempDir, must, run};
 use common::told;
 
-const TOOLS: [(&str, &str); 6] = [
+const TOOLS: [(&str, &str); 7] = [
     ("saslpasswd", common::SASLPASSWD),
     ("sasldblistusers", common::SASLDBLISTUSERS),
     ("saslpasswd2", common::SASLPASSWD2),
     ("sasldblistusers2", common::SASLDBLISTUSERS2),
     ("testsaslauthd", common::TESTSASLAUTHD),
     ("sasldoctor", common::SASLDOCTOR),
+    ("saslmigrate", common::SASLMIGRATE),
 ];
 
 fn make(root: &Path, target: &str) -> Command {

@@ -1,5 +1,6 @@
 //! The judgement of what C hands over: every raw pointer that comes in is looked at here.
 
+use std::borrow::Cow;
 use std::ffi::{CStr, c_char, c_uint};
 use std::slice;
 
@@ -37,7 +38,17 @@ pub unsafe fn optional_text<'a>(text: *const c_char) -> Option<&'a [u8]> {
 #[must_use]
 pub unsafe fn optional_str(text: *const c_char) -> Option<String> {
     // SAFETY: as this function's own contract.
-    unsafe { optional_text(text) }.map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    unsafe { optional_lossy(text) }.map(Cow::into_owned)
+}
+
+/// As [`optional_str`], without a copy where none is needed.
+///
+/// # Safety
+/// As [`text`].
+#[must_use]
+pub unsafe fn optional_lossy<'a>(text: *const c_char) -> Option<Cow<'a, str>> {
+    // SAFETY: as this function's own contract.
+    unsafe { optional_text(text) }.map(String::from_utf8_lossy)
 }
 
 /// Bytes with a length: `None` for NULL, which is not the same as none.

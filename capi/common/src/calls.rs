@@ -128,8 +128,31 @@ type GetRealm = unsafe extern "C" fn(*mut c_void, c_int, *const *const c_char, *
 /// A C string of bytes; what follows a NUL is cut off, as C would.
 #[must_use]
 pub fn c_string(bytes: &[u8]) -> CString {
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    CString::new(bytes.get(..end).unwrap_or_default()).unwrap_or_default()
+    CString::new(before_nul(bytes)).unwrap_or_default()
+}
+
+/// What C sees of bytes as a string.
+#[must_use]
+pub fn before_nul(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+/// Room for the names of options and users, and for most lines of a log.
+const SHORT: usize = 128;
+
+/// Calls with bytes that have a NUL behind them. Where there are few, they need no memory of their own.
+pub fn with_nul<T>(bytes: &[u8], call: impl FnOnce(*const c_char) -> T) -> T {
+    let mut room = [0_u8; SHORT];
+    if bytes.len() < SHORT
+        && let Some(place) = room.get_mut(..bytes.len())
+    {
+        place.copy_from_slice(bytes);
+        return call(room.as_ptr().cast());
+    }
+    let mut copy = Vec::with_capacity(bytes.len() + 1);
+    copy.extend_from_slice(bytes);
+    copy.push(0_u8);
+    call(copy.as_ptr().cast())
 }
 
 /// A password with a NUL behind it, and its length without.
@@ -160,15 +183,18 @@ pub struct CallbackOptions(pub List);
 impl Options for CallbackOptions {
     fn get(&self, plugin: Option<&str>, name: &str) -> Option<Cow<'_, str>> {
         self.0.find(cb::GETOPT)?;
-        let plugin = plugin.map(|plugin| c_string(plugin.as_bytes()));
-        let name = c_string(name.as_bytes());
-        let plugin = plugin.as_ref().map_or(null(), |plugin| plugin.as_ptr());
-        // SAFETY: the strings live during the call, and a length is never wanted. The callback answered with a string, which
-        // stays until the next question.
-        unsafe {
-            let value = option(self.0, plugin, name.as_ptr(), null_mut())?;
-            Some(Cow::Owned(CStr::from_ptr(value).to_string_lossy().into_owned()))
-        }
+        let ask = |plugin, name| {
+            // SAFETY: the strings live during the call, and a length is never wanted. The callback answered with a string,
+            // which stays until the next question.
+            unsafe {
+                let value = option(self.0, plugin, name, null_mut())?;
+                Some(Cow::Owned(CStr::from_ptr(value).to_string_lossy().into_owned()))
+            }
+        };
+        with_nul(name.as_bytes(), |name| match plugin {
+            None => ask(null(), name),
+            Some(plugin) => with_nul(plugin.as_bytes(), |plugin| ask(plugin, name)),
+        })
     }
 }
 
@@ -217,9 +243,8 @@ impl CallbackLog {
         let Some(proc) = self.proc else { return };
         // SAFETY: the interface gives the callback with this id this type.
         let log = unsafe { transmute::<Proc, LogFn>(proc) };
-        let line = c_string(line.as_bytes());
         // SAFETY: the line lives during the call.
-        unsafe { log(self.context, level, line.as_ptr()) };
+        with_nul(line.as_bytes(), |line| unsafe { log(self.context, level, line) });
     }
 }
 
@@ -321,8 +346,8 @@ pub fn realm(callback: Ask, id: c_ulong, offered: &[String]) -> Result<Option<Se
 /// # Errors
 /// The callback's own.
 pub fn challenge(callback: Ask, id: c_ulong, prompt: &oxisasl::prompt::Prompt) -> Result<Option<Secret>> {
-    let optional = |text: &Option<String>| text.as_ref().map(|text| c_string(text.as_bytes()));
-    let (label, default) = (optional(&prompt.challenge), optional(&prompt.default));
+    let optional = |text: Option<&str>| text.map(|text| c_string(text.as_bytes()));
+    let (label, default) = (optional(prompt.challenge.as_deref()), optional(prompt.default.as_deref()));
     let text = c_string(prompt.text.as_bytes());
     let raw = |text: &Option<CString>| text.as_ref().map_or(null(), |text| text.as_ptr());
     let (mut result, mut len): (*const c_char, c_uint) = (null(), 0);

@@ -18,6 +18,13 @@ impl<K> Default for Slots<K> {
 }
 
 impl<K: PartialEq> Slots<K> {
+    /// Keeps a copy of bytes, as [`keep`](Self::keep) does.
+    pub fn keep_copy(&self, slot: K, bytes: &[u8]) -> *const c_char {
+        let mut copy = Vec::with_capacity(bytes.len() + 1);
+        copy.extend_from_slice(bytes);
+        self.keep(slot, copy)
+    }
+
     /// Keeps bytes in a slot, with a NUL behind them, and tells where they are. The same bytes again stay where they are.
     pub fn keep(&self, slot: K, mut bytes: Vec<u8>) -> *const c_char {
         if let Some((_, old)) = self.used.borrow().iter().find(|(known, _)| *known == slot)

@@ -81,7 +81,7 @@ export_unversioned! {
             let started = if clientout.is_null() { session.choose_only(&list) } else { session.start(&list) };
             if session.mechanism().is_some() {
                 // SAFETY: by this function's contract.
-                unsafe { arg::put(mech, conn.slots.keep(Slot::Mechanism, session.chosen_name().into_bytes())) };
+                unsafe { arg::put(mech, conn.slots.keep_copy(Slot::Mechanism, session.chosen_name().as_bytes())) };
             }
             // SAFETY: by this function's contract.
             unsafe { finish(conn, started.map(|start| start.progress), prompt_need, output) }

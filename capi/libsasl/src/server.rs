@@ -2,6 +2,7 @@
 
 use std::ffi::{c_char, c_int, c_uint};
 use std::ptr::{null, null_mut};
+use std::sync::Arc;
 
 use oxisasl::hooks::{PasswordChange, PasswordFlags};
 use oxisasl::{Code, Error, Progress, Result, Secret, ServerParams, ServerSession};
@@ -138,7 +139,7 @@ export_unversioned! {
                 return Err(errors::refused("no place for the list"));
             }
             let names = match session.mechanisms() {
-                Err(error) if error.code() == Code::NoMech => Vec::new(),
+                Err(error) if error.code() == Code::NoMech => Arc::default(),
                 names => names?,
             };
             // SAFETY: by this function's contract.

@@ -76,7 +76,7 @@ fn store(conn: &Conn, ctx: &PropCtx, user: &[u8]) -> Result<()> {
     let text = |value: &Secret| Secret::from(value.expose().split(|byte| *byte == 0).next().unwrap_or_default());
     let rows: Vec<(String, Vec<Secret>)> = ctx.props().read(|rows| {
         let values = |values: &Option<Vec<Secret>>| values.iter().flatten().map(text).collect();
-        rows.iter().map(|row| (row.name.clone(), values(&row.values))).collect()
+        rows.iter().map(|row| (row.name.to_string(), values(&row.values))).collect()
     });
     let changes: Vec<Change<'_>> = rows.iter().map(|(name, values)| Change { name, values }).collect();
     conn.server()?.store_properties(user, &changes)

@@ -4,8 +4,8 @@ use oxisasl::{Result, Secret};
 use oxisasl_capi_common::callbacks::Found;
 use oxisasl_capi_common::calls as common;
 pub use oxisasl_capi_common::calls::{
-    Ask, CallbackLog, CallbackOptions, Proc, c_string, challenge, find, login_name, option, simple, terminated,
-    verify_file,
+    Ask, CallbackLog, CallbackOptions, Proc, before_nul, c_string, challenge, find, login_name, option, simple,
+    terminated, verify_file, with_nul,
 };
 
 use crate::abi::cb;

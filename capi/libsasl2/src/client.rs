@@ -1,5 +1,6 @@
 //! The client's side: `sasl_client_*` (`sasl.h`, "Client").
 
+use std::borrow::Cow;
 use std::ffi::{c_char, c_int, c_uint};
 use std::ptr::null_mut;
 
@@ -73,17 +74,17 @@ export! {
         mech: *mut *const c_char,
     ) -> c_int {
         let begun = (|| {
-            global::client()?;
+            global::need_client()?;
             // SAFETY: by this function's contract.
             let conn = unsafe { connection(conn)? };
             let session = conn.client()?;
             // SAFETY: by this function's contract.
             let answered = unsafe { answers(conn, session, prompt_need)? };
             // SAFETY: by this function's contract.
-            let list = unsafe { arg::optional_str(mechlist) };
+            let list = unsafe { arg::optional_lossy(mechlist) };
             let list = match (list, answered) {
                 (Some(list), _) => list,
-                (None, true) => String::new(),
+                (None, true) => Cow::Borrowed(""),
                 (None, false) => return Err(Error::param("no list of mechanisms")),
             };
             Ok((conn, session, list))
@@ -104,7 +105,7 @@ export! {
         if session.mechanism().is_some() {
             let name = session.chosen_name();
             // SAFETY: by this function's contract.
-            unsafe { arg::put(mech, conn.slots.keep(Slot::Mechanism, name.into_bytes())) };
+            unsafe { arg::put(mech, conn.slots.keep_copy(Slot::Mechanism, name.as_bytes())) };
         }
         // SAFETY: by this function's contract.
         unsafe { finish(conn, started.map(|start| start.progress), prompt_need, clientout, clientoutlen) }
@@ -123,7 +124,7 @@ export! {
         clientoutlen: *mut c_uint,
     ) -> c_int {
         let begun: Result<_> = (|| {
-            global::client()?;
+            global::need_client()?;
             // SAFETY: by this function's contract.
             let (conn, input) = unsafe { (connection(conn)?, arg::bytes(serverin, serverinlen, "serverin")?) };
             let session = conn.client()?;

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::ffi::c_int;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use oxisasl::config::{ConfigFile, Options};
@@ -49,6 +50,17 @@ static GLOBAL: RwLock<Global> = RwLock::new(Global {
     canon_users: Vec::new(),
 });
 
+/// What there is in [`GLOBAL`]. Most calls need to know no more, and threads that do not take a lock do not wait for it.
+static PRESENT: AtomicU8 = AtomicU8::new(0);
+
+const SERVER: u8 = 1;
+const CLIENT: u8 = 2;
+const CONFIG: u8 = 4;
+
+fn is_present(what: u8) -> bool {
+    PRESENT.load(Ordering::Acquire) & what != 0
+}
+
 /// Held through an init or done, so that each happens as a whole. Callbacks run meanwhile, so it is not [`GLOBAL`].
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -84,7 +96,28 @@ pub fn read<T>(look: impl FnOnce(&Global) -> T) -> T {
 
 /// Changes the state. `change` must not call foreign code.
 pub fn write<T>(change: impl FnOnce(&mut Global) -> T) -> T {
-    change(&mut GLOBAL.write().unwrap_or_else(PoisonError::into_inner))
+    let mut global = GLOBAL.write().unwrap_or_else(PoisonError::into_inner);
+    let result = change(&mut global);
+    let bit = |there: bool, bit: u8| if there { bit } else { 0 };
+    let present = bit(global.server.is_some(), SERVER) | bit(global.client.is_some(), CLIENT);
+    PRESENT.store(present | bit(global.config.is_some(), CONFIG), Ordering::Release);
+    result
+}
+
+/// Whether the server side is there.
+///
+/// # Errors
+/// [`Code::NotInit`] before its init.
+pub fn need_server() -> Result<()> {
+    if is_present(SERVER) { Ok(()) } else { Err(Error::from(Code::NotInit)) }
+}
+
+/// Whether the client side is there.
+///
+/// # Errors
+/// As [`need_server`].
+pub fn need_client() -> Result<()> {
+    if is_present(CLIENT) { Ok(()) } else { Err(Error::from(Code::NotInit)) }
 }
 
 /// The server side.
@@ -164,8 +197,13 @@ impl Options for SideOptions {
         if let Some(value) = self.callbacks.get(plugin, name) {
             return Some(value);
         }
-        let config = read(|global| global.config.clone())?;
-        config.get(plugin, name).map(|value| std::borrow::Cow::Owned(value.into_owned()))
+        if !is_present(CONFIG) {
+            return None;
+        }
+        read(|global| {
+            let value = global.config.as_ref()?.get(plugin, name)?;
+            Some(std::borrow::Cow::Owned(value.into_owned()))
+        })
     }
 }
 

@@ -50,7 +50,7 @@ impl PropCtx {
 
     /// Requests properties, and drops all values.
     pub fn request(&self, names: &[&str]) {
-        self.props().request(names);
+        self.props().request(names.iter().map(|name| (*name).to_owned()));
         if !names.is_empty() {
             self.forget();
         }
@@ -123,7 +123,7 @@ impl PropCtx {
     fn copy(&self) -> Result<Self> {
         let copy = PropCtx::new();
         self.props().read(|rows| {
-            copy.own.request(rows.iter().map(|row| &row.name));
+            copy.own.request(rows.iter().map(|row| row.name.clone()));
             for row in rows {
                 for value in row.values.iter().flatten() {
                     let value = value.expose().split(|byte| *byte == 0).next().unwrap_or_default();
@@ -285,7 +285,7 @@ export! {
         // SAFETY: by this function's contract.
         let set = unsafe { context(ctx) }.and_then(|ctx| {
             // SAFETY: by this function's contract.
-            let (name, value) = unsafe { (arg::optional_str(name), counted(value, vallen, vallen <= 0)) };
+            let (name, value) = unsafe { (arg::optional_lossy(name), counted(value, vallen, vallen <= 0)) };
             ctx.set(name.as_deref(), value)
         });
         boundary::code(set, OK)

@@ -5,7 +5,9 @@ use std::ptr::{from_ref, null};
 use std::slice;
 
 use oxisasl::chanbind::ChannelBinding;
+use oxisasl::ctx::World as _;
 use oxisasl::gss::{Cred, ForeignCred, Name};
+use oxisasl::identity::CanonicalName;
 use oxisasl::policy::{SecurityFlags, SecurityProps};
 use oxisasl::{Code, Error, Result};
 use oxisasl_capi_common::{arg, boundary, export};
@@ -65,6 +67,9 @@ export! {
             if let Err(error) = &result {
                 conn.note(error);
             }
+            if let Ok(session) = conn.server() {
+                session.forget_listing();
+            }
             conn.refresh_host();
             result
         })();
@@ -79,7 +84,7 @@ export! {
     pub fn sasl_idle(conn: *mut Conn) -> c_int {
         // SAFETY: by this function's contract.
         let Some(conn) = (unsafe { conn.as_ref() }) else {
-            return c_int::from(global::read(|global| global.server.is_some()));
+            return c_int::from(global::need_server().is_ok());
         };
         c_int::from(conn.host.get().and_then(|host| host.current()).is_some_and(|context| context.idle(conn)))
     }
@@ -102,10 +107,14 @@ fn get(conn: &Conn, propnum: c_int) -> Result<*const c_void> {
     let keep = |bytes: Vec<u8>| conn.slots.keep(Slot::Property(propnum), bytes).cast::<c_void>();
     let text = |text: Option<String>| text.map_or(null(), |text| keep(text.into_bytes()));
     let known = |value: Option<Vec<u8>>| value.map(&keep).ok_or_else(|| Error::new(Code::NotDone, NOT_YET));
+    let name = |name: Option<CanonicalName>| {
+        let name = name.ok_or_else(|| Error::new(Code::NotDone, NOT_YET))?;
+        Ok::<_, Error>(conn.slots.keep_copy(Slot::Property(propnum), &name).cast::<c_void>())
+    };
     let server_only = || conn.server().map_err(|error| error.with_code(Code::BadProt));
     Ok(match propnum {
-        prop::USERNAME => known(either!(conn, session => session.user()))?,
-        prop::AUTHUSER => known(either!(conn, session => session.authid()))?,
+        prop::USERNAME => name(either!(conn, session => session.identity()).user)?,
+        prop::AUTHUSER => name(either!(conn, session => session.identity()).authid)?,
         prop::SSF => {
             conn.ssf.set(either!(conn, session => session.ssf()));
             conn.ssf.as_ptr().cast_const().cast()
@@ -138,7 +147,7 @@ fn get(conn: &Conn, propnum: c_int) -> Result<*const c_void> {
         }
         prop::APPNAME => {
             let session = server_only()?;
-            text(Some(session.app_name()).filter(|name| !name.is_empty()))
+            text(Some(session.app_name().into_owned()).filter(|name| !name.is_empty()))
         }
         prop::DELEGATEDCREDS => {
             // Plugins give the place of the handle, and so does this.

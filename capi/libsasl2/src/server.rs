@@ -78,7 +78,7 @@ export! {
         serveroutlen: *mut c_uint,
     ) -> c_int {
         let begun: Result<_> = (|| {
-            global::server()?;
+            global::need_server()?;
             // SAFETY: by this function's contract.
             let conn = unsafe { connection(conn)? };
             // SAFETY: by this function's contract.
@@ -109,7 +109,7 @@ export! {
         serveroutlen: *mut c_uint,
     ) -> c_int {
         let begun: Result<_> = (|| {
-            global::server()?;
+            global::need_server()?;
             // SAFETY: by this function's contract.
             let (conn, input) = unsafe { (connection(conn)?, arg::bytes(clientin, clientinlen, "clientin")) };
             Ok((conn, input?))
@@ -148,12 +148,12 @@ export! {
             }
             let names = match conn.session() {
                 Some(Session::Server(session)) => {
-                    global::server()?;
+                    global::need_server()?;
                     session.mechanisms()?
                 }
                 Some(Session::Client(session)) => {
-                    global::client()?;
-                    session.mechanisms()
+                    global::need_client()?;
+                    session.mechanisms().into()
                 }
                 None => return Err(Error::from(Code::NotInit)),
             };
@@ -173,8 +173,9 @@ export! {
             Ok((conn, names)) => {
                 // SAFETY: by this function's contract.
                 let part = |text| unsafe { arg::optional_text(text) };
-                let mut list = part(prefix).unwrap_or_default().to_vec();
-                let separator = part(sep).unwrap_or(b" ");
+                let (prefix, separator) = (part(prefix).unwrap_or_default(), part(sep).unwrap_or(b" "));
+                let mut list = Vec::with_capacity(names.iter().map(|name| name.len() + separator.len()).sum());
+                list.extend_from_slice(prefix);
                 for (index, name) in names.iter().enumerate() {
                     if index > 0 {
                         list.extend_from_slice(separator);
@@ -206,10 +207,10 @@ export! {
         passlen: c_uint,
     ) -> c_int {
         if user.is_null() {
-            return boundary::code(global::server(), OK);
+            return boundary::code(global::need_server(), OK);
         }
         let checked = (|| {
-            global::server()?;
+            global::need_server()?;
             // SAFETY: by this function's contract.
             let conn = unsafe { connection(conn)? };
             // SAFETY: by this function's contract.
@@ -231,7 +232,7 @@ export! {
         user: *const c_char,
     ) -> c_int {
         let known = (|| {
-            global::server()?;
+            global::need_server()?;
             // SAFETY: by this function's contract.
             let (conn, service, realm, user) = unsafe {
                 (connection(conn)?, arg::optional_str(service), arg::optional_str(user_realm), arg::text(user, "user")?)
@@ -254,10 +255,10 @@ export! {
         _resplen: c_uint,
     ) -> c_int {
         if challenge.is_null() {
-            return boundary::code(global::server(), OK);
+            return boundary::code(global::need_server(), OK);
         }
         let checked = (|| {
-            global::server()?;
+            global::need_server()?;
             // SAFETY: by this function's contract.
             let (conn, challenge, response) =
                 unsafe { (connection(conn)?, arg::text(challenge, "challenge")?, arg::text(response, "response")?) };
@@ -281,7 +282,7 @@ export! {
         flags: c_uint,
     ) -> c_int {
         let set = (|| {
-            global::server()?;
+            global::need_server()?;
             // SAFETY: by this function's contract.
             let conn = unsafe { connection(conn)? };
             let flags = PasswordFlags(flags);

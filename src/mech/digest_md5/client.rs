@@ -12,6 +12,7 @@ use super::reauth::{self, Met, Target};
 use super::{DEFAULT_MAXBUF, MAX_MAXBUF, NONCE_BYTES, Offer, Protection, note_weak};
 use crate::ctx::ClientCx;
 use crate::error::{Code, Error, Result};
+use crate::identity::CanonicalName;
 use crate::layer::SecurityLayer;
 use crate::log::Level;
 use crate::mech::{ClientMech, ClientStep, Side};
@@ -27,8 +28,8 @@ pub struct Client {
 
 /// Who authenticates, by canonical names.
 struct User {
-    authcid: Vec<u8>,
-    authzid: Option<Vec<u8>>,
+    authcid: CanonicalName,
+    authzid: Option<CanonicalName>,
     password: Secret,
 }
 
@@ -134,7 +135,7 @@ impl Client {
 }
 
 fn target(cx: &ClientCx<'_>, fqdn: &str, user: &User, offer: Offer) -> Target {
-    Target { service: cx.service().into(), fqdn: fqdn.into(), username: user.authcid.clone(), offer }
+    Target { service: cx.service().into(), fqdn: fqdn.into(), username: user.authcid.to_vec(), offer }
 }
 
 /// Asks for the user and, where the server offers several realms, for one of them. All that has to be asked of the

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::layer::Cipher;
 use super::{MAX_CHALLENGE, MAX_MAXBUF, MAX_RESPONSE, MIN_MAXBUF, Offer, Protection};
+use crate::crypto::hex_pairs;
 use crate::error::{Code, Error, Result};
 use crate::text::{quote, unquote};
 
@@ -40,6 +41,28 @@ pub fn directives(message: &[u8]) -> Result<Vec<(&[u8], Value<'_>)>> {
         }
         found.push((name, value));
     }
+}
+
+/// The directives that mean something.
+const KNOWN: [&[u8]; 13] = [
+    b"algorithm",
+    b"authzid",
+    b"charset",
+    b"cipher",
+    b"cnonce",
+    b"digest-uri",
+    b"maxbuf",
+    b"nc",
+    b"nonce",
+    b"qop",
+    b"realm",
+    b"response",
+    b"username",
+];
+
+/// The name of a directive, which is written in any case, as it stands in [`KNOWN`]; nothing for one that does not.
+fn known(name: &[u8]) -> &'static [u8] {
+    KNOWN.iter().find(|known| known.eq_ignore_ascii_case(name)).copied().unwrap_or_default()
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -106,7 +129,7 @@ impl Challenge {
         let mut challenge = Challenge::default();
         let (mut nonce, mut qop, mut cipher, mut charset, mut algorithm) = (None, None, None, None, None);
         for (name, value) in directives(message)? {
-            match name.to_ascii_lowercase().as_slice() {
+            match known(name) {
                 b"realm" => challenge.realms.push(value.into_owned()),
                 b"nonce" => set(&mut nonce, value, "nonce")?,
                 b"qop" => set(&mut qop, value, "qop")?,
@@ -214,7 +237,7 @@ impl<'a> Response<'a> {
         let (mut nc, mut qop, mut cipher, mut maxbuf, mut uri) = (None, None, None, None, None);
         let (mut digest, mut charset) = (None, None);
         for (name, value) in directives(message)? {
-            match name.to_ascii_lowercase().as_slice() {
+            match known(name) {
                 b"username" => set(&mut username, value, "username")?,
                 b"realm" => set(&mut realm, value, "realm")?,
                 b"authzid" => set(&mut authzid, value, "authzid")?,
@@ -258,11 +281,11 @@ impl<'a> Response<'a> {
     pub fn write(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(400);
         let quoted = |out: &mut Vec<u8>, name: &str, value: &[u8]| {
-            out.extend(name.bytes());
+            out.extend_from_slice(name.as_bytes());
             quote(value, out);
         };
         let plain = |out: &mut Vec<u8>, name: &str, value: &[u8]| {
-            out.extend(name.bytes());
+            out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(value);
         };
         if self.utf8 {
@@ -277,7 +300,7 @@ impl<'a> Response<'a> {
         }
         quoted(&mut out, ",nonce=", &self.nonce);
         quoted(&mut out, ",cnonce=", &self.cnonce);
-        plain(&mut out, ",nc=", format!("{:08x}", self.nc).as_bytes());
+        plain(&mut out, ",nc=", hex_pairs(&self.nc.to_be_bytes()).as_flattened());
         if let Some(qop) = &self.qop {
             plain(&mut out, ",qop=", qop);
         }

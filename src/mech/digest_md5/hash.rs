@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use zeroize::Zeroizing;
 
-use crate::crypto::{MD5_LEN, md5, to_hex};
+use crate::crypto::{MD5_LEN, hex_pairs, md5, to_hex};
 
 /// A key of 16 bytes, wiped when dropped.
 pub type Key = Zeroizing<[u8; MD5_LEN]>;
@@ -45,22 +45,22 @@ impl Signed<'_> {
 
     fn digest(&self, key: &Key, method: &[u8]) -> String {
         let no_body: &[u8] = if self.layer { b":00000000000000000000000000000000" } else { b"" };
-        let a2 = to_hex(&md5(&[method, self.uri, no_body]));
-        let key = Zeroizing::new(to_hex(&key[..]));
-        let nc = format!("{:08x}", self.nc);
+        let a2 = hex_pairs(&md5(&[method, self.uri, no_body]));
+        let key = Zeroizing::new(hex_pairs(key));
+        let nc = hex_pairs(&self.nc.to_be_bytes());
         let colon = b":";
         to_hex(&md5(&[
-            key.as_bytes(),
+            key.as_flattened(),
             colon,
             self.nonce,
             colon,
-            nc.as_bytes(),
+            nc.as_flattened(),
             colon,
             self.cnonce,
             colon,
             self.qop,
             colon,
-            a2.as_bytes(),
+            a2.as_flattened(),
         ]))
     }
 }

@@ -47,7 +47,6 @@ impl BdbFile {
     pub fn apply(&self, edits: &[(Vec<u8>, Option<&[u8]>)]) -> Result<bool> {
         let deadline = Instant::now() + QUEUE;
         let Some((lock, before)) = self.apply_once(edits, deadline)? else { return Ok(false) };
-        self.lock().view = None;
         self.carry_over(&lock, before)?;
         Ok(true)
     }
@@ -57,7 +56,7 @@ impl BdbFile {
     /// # Errors
     /// [`Code::Fail`] with what to do instead, where it is not; as [`BdbFile::get_many`], where it cannot be looked at.
     pub fn check_writable(&self) -> Result<()> {
-        let refusal = self.read(|_, _| true, |file| Ok((file.meta.check_writable(), file.meta.entries)))?;
+        let refusal = self.read(|_, _| true, |file, _| Ok((file.meta.check_writable(), file.meta.entries)))?;
         match refusal {
             (Err(why), _) => Err(self.unwritten(&why)),
             (Ok(()), entries) if entries as usize > MAX_ENTRIES => Err(self.too_large()),
@@ -114,7 +113,6 @@ impl BdbFile {
         let deadline = Instant::now() + QUEUE;
         let after = self.snapshot(lock.file(), deadline).map_err(lost)?;
         self.apply_once(&difference(&before.pairs, &after.pairs), deadline).map_err(lost)?;
-        self.lock().view = None;
         Ok(())
     }
 

@@ -1,10 +1,11 @@
 //! One Berkeley DB hash file as it was at one moment: lookups by key, and a walk over everything.
 
+use std::cell::{Cell, RefCell};
 use std::collections::{HashSet, VecDeque};
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -12,39 +13,42 @@ use super::duplicates;
 use super::meta::{Head, META, Meta};
 use super::page::{self, Bucket, Item, Overflow, Pairs, Problem, Read, damaged};
 use crate::secret::Secret;
+use crate::store::marks::Marks;
+use crate::store::page_buffer::PageBuffer;
 
 /// An open hash file.
 #[derive(Debug)]
 pub(super) struct HashFile {
-    file: File,
+    file: Arc<File>,
     pub(super) meta: Meta,
     /// The metadata page as it is in the file.
     pub(super) head: Head,
     /// Whether everything in it has been read and found in its place.
-    verified: AtomicBool,
+    verified: Cell<bool>,
+    /// The pages of pairs that are sound, and whose keys are in the order of their bytes.
+    sorted: RefCell<Marks>,
 }
 
 impl HashFile {
     /// Reads the metadata of an open file.
-    pub(super) fn new(file: File) -> Read<Self> {
+    pub(super) fn new(file: impl Into<Arc<File>>) -> Read<Self> {
+        let file = file.into();
         let io = |error| Problem::Io { page: 0, error };
         let length = file.metadata().map_err(io)?.len();
         let mut head = [0; META];
         match file.read_exact_at(&mut head, 0) {
-            Ok(()) => Ok(HashFile { meta: Meta::parse(&head, length)?, head, file, verified: AtomicBool::new(false) }),
+            Ok(()) => {
+                let meta = Meta::parse(&head, length)?;
+                Ok(HashFile { file, meta, head, verified: Cell::new(false), sorted: RefCell::default() })
+            }
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => damaged(0, "the file is truncated"),
             Err(error) => Err(io(error)),
         }
     }
 
-    /// What the system says about the file now.
-    pub(super) fn metadata(&self) -> io::Result<Metadata> {
-        self.file.metadata()
-    }
-
-    /// A buffer for one page, wiped when dropped since pages hold passwords.
-    pub(super) fn buffer(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(vec![0; self.meta.layout.page_size])
+    /// A buffer for one page.
+    pub(super) fn buffer(&self) -> PageBuffer {
+        PageBuffer::new(self.meta.layout.page_size)
     }
 
     /// Reads a page.
@@ -77,30 +81,50 @@ impl HashFile {
         let (mut number, mut previous) = (self.meta.page_of(bucket)?, 0);
         while number != 0 {
             self.page(number, buffer)?;
-            let pairs = match Bucket::parse(buffer, self.meta.layout, number)? {
+            let pairs = match Bucket::new(buffer, self.meta.layout, number)? {
                 Bucket::Untouched if previous == 0 => return Ok(None),
                 Bucket::Untouched => return damaged(number, "a bucket goes on here, but nothing was written"),
                 Bucket::Pairs(pairs) => pairs,
             };
             check_link(number, previous, pairs.previous)?;
-            for pair in 0..pairs.len() {
-                let same = match pairs.key(pair)? {
-                    Item::Inline(bytes) => bytes == key,
-                    Item::Big { page, length } if length as usize == key.len() => {
-                        *self.big(page, length, &mut HashSet::new())? == key
-                    }
-                    _ => false,
+            if let Some(pair) = self.find(&pairs, number, key)? {
+                let take = Take::First(limit);
+                return match pairs.value(pair)? {
+                    Item::Inline(bytes) => take.check(bytes.len()).map(|_| Some(Secret::from(bytes))),
+                    item => Ok(self.values(number, item, take, &mut HashSet::new())?.into_iter().next()),
                 };
-                if same {
-                    let first = self.values(number, pairs.value(pair)?, Take::First(limit), &mut HashSet::new())?;
-                    return Ok(first.into_iter().next());
-                }
             }
             // The key is not here. That is worth believing only if what is here belongs here.
             if !self.is_verified() {
                 self.check_places(&pairs, bucket, number)?;
             }
             (previous, number) = (number, pairs.next);
+        }
+        Ok(None)
+    }
+
+    /// Which pair of a page has a key. A page is checked when it is seen first.
+    fn find(&self, pairs: &Pairs<'_>, number: u32, key: &[u8]) -> Read<Option<usize>> {
+        let mut sorted = self.sorted.borrow_mut();
+        if sorted.has(number.into()) {
+            return pairs.search(key);
+        }
+        pairs.check()?;
+        // By Berkeley DB up to 4.5, and where a program has an order of its own, they are not.
+        if pairs.is_sorted() {
+            sorted.add(number.into());
+        }
+        for pair in 0..pairs.len() {
+            let same = match pairs.key(pair)? {
+                Item::Inline(bytes) => bytes == key,
+                Item::Big { page, length } if length as usize == key.len() => {
+                    *self.big(page, length, &mut HashSet::new())? == key
+                }
+                _ => false,
+            };
+            if same {
+                return Ok(Some(pair));
+            }
         }
         Ok(None)
     }
@@ -206,13 +230,18 @@ impl HashFile {
                 return damaged(number, "it holds pairs, but no bucket leads to it");
             }
         }
-        self.verified.store(true, Ordering::Relaxed);
+        self.trust();
         Ok(())
     }
 
-    /// Whether [`HashFile::verify`] has found everything in order.
+    /// Takes everything for sound, as it was found before.
+    pub(super) fn trust(&self) {
+        self.verified.set(true);
+    }
+
+    /// Whether everything was found in order.
     pub(super) fn is_verified(&self) -> bool {
-        self.verified.load(Ordering::Relaxed)
+        self.verified.get()
     }
 }
 
@@ -273,7 +302,7 @@ pub(super) struct Walk<'f> {
     seen: HashSet<u32>,
     /// The keys of that bucket so far.
     keys: HashSet<Vec<u8>>,
-    buffer: Zeroizing<Vec<u8>>,
+    buffer: PageBuffer,
     /// What has been read of the current page.
     ready: VecDeque<(Vec<u8>, Secret)>,
     failed: bool,

@@ -6,6 +6,7 @@
 //! the items fill the page from its end downwards in the order of the table. All numbers are in the file's byte order.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::io;
 
 /// A page that holds pairs, as Berkeley DB up to 4.5 writes it (in no order).
@@ -90,10 +91,14 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// A 16-bit number.
+    fn number(self, raw: [u8; 2]) -> u16 {
+        if self.big_endian { u16::from_be_bytes(raw) } else { u16::from_le_bytes(raw) }
+    }
+
     /// The 16-bit number at an offset.
     pub(super) fn u16(self, bytes: &[u8], at: usize) -> Option<u16> {
-        let raw: [u8; 2] = bytes.get(at..)?.first_chunk().copied()?;
-        Some(if self.big_endian { u16::from_be_bytes(raw) } else { u16::from_le_bytes(raw) })
+        bytes.get(at..)?.first_chunk().map(|raw| self.number(*raw))
     }
 
     /// The 32-bit number at an offset.
@@ -171,12 +176,14 @@ pub(super) enum Bucket<'a> {
     Pairs(Pairs<'a>),
 }
 
-/// A page of pairs whose offsets have been checked.
+/// A page of pairs.
 pub(super) struct Pairs<'a> {
     bytes: &'a [u8],
     layout: Layout,
     number: u32,
     entries: usize,
+    /// Where the header says that the lowest item is.
+    lowest: usize,
     /// The page before this one in its bucket; 0 for the first.
     pub previous: u32,
     /// The page after this one in its bucket; 0 for the last.
@@ -229,6 +236,15 @@ pub(super) fn header(bytes: &[u8], layout: Layout, number: u32) -> Read<Header> 
 impl<'a> Bucket<'a> {
     /// Reads a page as part of a bucket.
     pub(super) fn parse(bytes: &'a [u8], layout: Layout, number: u32) -> Read<Self> {
+        let bucket = Bucket::new(bytes, layout, number)?;
+        if let Bucket::Pairs(pairs) = &bucket {
+            pairs.check()?;
+        }
+        Ok(bucket)
+    }
+
+    /// As [`parse`](Self::parse), without looking at where the items are.
+    pub(super) fn new(bytes: &'a [u8], layout: Layout, number: u32) -> Read<Self> {
         if bytes.iter().take(layout.overhead()).all(|&byte| byte == 0) {
             // A hole in the file. The rest must be empty as well, or the header has been lost.
             return match bytes.iter().all(|&byte| byte == 0) {
@@ -245,23 +261,75 @@ impl<'a> Bucket<'a> {
         if !entries.is_multiple_of(2) || table_end > layout.page_size {
             return damaged(number, format!("it cannot hold {entries} items"));
         }
-        let pairs = Pairs { bytes, layout, number, entries, previous: header.previous, next: header.next };
-        let mut end = layout.page_size;
-        for index in 0..entries {
-            match pairs.offset(index) {
-                Some(start) if start >= table_end && start < end => end = start,
-                _ => return damaged(number, format!("item {index} lies outside its place")),
-            }
-        }
-        // An empty page of 65536 bytes has the offset 65536, of which 16 bits are 0.
-        if usize::from(header.offset) != end & 0xffff {
-            return damaged(number, "its lowest item is not where the header says");
-        }
-        Ok(Bucket::Pairs(pairs))
+        let lowest = usize::from(header.offset);
+        Ok(Bucket::Pairs(Pairs {
+            bytes,
+            layout,
+            number,
+            entries,
+            lowest,
+            previous: header.previous,
+            next: header.next,
+        }))
     }
 }
 
 impl<'a> Pairs<'a> {
+    /// The items must lie one below the other, the lowest where the header says.
+    pub(super) fn check(&self) -> Read<()> {
+        let table_end = self.layout.overhead().saturating_add(self.entries.saturating_mul(2));
+        let mut end = self.layout.page_size;
+        for (index, start) in self.offsets().enumerate() {
+            if start < table_end || start >= end {
+                return damaged(self.number, format!("item {index} lies outside its place"));
+            }
+            end = start;
+        }
+        // An empty page of 65536 bytes has the offset 65536, of which 16 bits are 0.
+        match self.lowest == end & 0xffff {
+            true => Ok(()),
+            false => damaged(self.number, "its lowest item is not where the header says"),
+        }
+    }
+
+    /// Whether the keys are in the order of their bytes, and all of them on this page.
+    pub(super) fn is_sorted(&self) -> bool {
+        let mut last = None;
+        (0..self.len()).all(|pair| match self.inline_key(pair) {
+            Some(key) => last.replace(key).is_none_or(|last| last < key),
+            None => false,
+        })
+    }
+
+    /// Which pair has this key, of a page that is [sorted](Self::is_sorted).
+    pub(super) fn search(&self, key: &[u8]) -> Read<Option<usize>> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            let Some(other) = self.inline_key(middle) else {
+                return damaged(self.number, format!("pair {middle} has another key than before"));
+            };
+            match other.cmp(key) {
+                Ordering::Equal => return Ok(Some(middle)),
+                Ordering::Less => low = middle.saturating_add(1),
+                Ordering::Greater => high = middle,
+            }
+        }
+        Ok(None)
+    }
+
+    /// The key of a pair, if it lies in the page.
+    fn inline_key(&self, pair: usize) -> Option<&'a [u8]> {
+        let table = self.table().as_chunks().0;
+        let at = |index: usize| table.get(index).map(|raw| usize::from(self.layout.number(*raw)));
+        let index = pair.saturating_mul(2);
+        let end = if index == 0 { self.layout.page_size } else { at(index.saturating_sub(1))? };
+        match self.bytes.get(at(index)?..end)?.split_first()? {
+            (&ITEM_INLINE, key) => Some(key),
+            _ => None,
+        }
+    }
+
     /// How many pairs there are.
     pub(super) fn len(&self) -> usize {
         self.entries / 2
@@ -278,6 +346,18 @@ impl<'a> Pairs<'a> {
     /// The value of a pair.
     pub(super) fn value(&self, pair: usize) -> Read<Item<'a>> {
         self.item(pair.saturating_mul(2).saturating_add(1))
+    }
+
+    /// Where the items begin: each of them goes on to where the one before it begins, the first to the end of the page.
+    fn offsets(&self) -> impl Iterator<Item = usize> {
+        let layout = self.layout;
+        self.table().as_chunks().0.iter().map(move |raw| usize::from(layout.number(*raw)))
+    }
+
+    /// The table of these.
+    fn table(&self) -> &'a [u8] {
+        let start = self.layout.overhead();
+        self.bytes.get(start..start.saturating_add(self.entries.saturating_mul(2))).unwrap_or_default()
     }
 
     fn offset(&self, index: usize) -> Option<usize> {

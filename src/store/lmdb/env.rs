@@ -9,12 +9,13 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
 
 use lmdb_rs::{Database, Environment, EnvironmentFlags, RoTransaction, RwTransaction, Transaction as _};
 
 use super::file::lmdb_error;
 use super::{LmdbOptions, MAGIC};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::sys::db as sys;
 
 /// Offsets on a meta page of a 64-bit machine: magic, version, page size, number of the last page, transaction.
@@ -366,6 +367,44 @@ fn prepare_lock(path: &Path, readers: u32, data: &Metadata) -> io::Result<FileId
         sys::reserve(&file, length.max(metadata.len()))?;
     }
     Ok(id(&metadata))
+}
+
+/// Holds off all who would open a file for LMDB, for as long as this lives.
+#[derive(Debug)]
+pub(in crate::store) struct Exclusion {
+    _file: File,
+}
+
+impl Exclusion {
+    /// Waits for those who have the file open. This process must not.
+    ///
+    /// # Errors
+    /// [`Code::TryAgain`] if some keep it open until the deadline; [`Code::Fail`] with the path and the cause.
+    pub(in crate::store) fn new(path: &Path, deadline: Instant) -> Result<Self> {
+        let failed = |error: io::Error| cannot("open the lock file of", path, &error);
+        let lock = lock_path(path);
+        let id = prepare_lock(&lock, 126, &fs::metadata(path).map_err(failed)?).map_err(failed)?;
+        let file =
+            OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW).open(&lock).map_err(failed)?;
+        loop {
+            if crate::sys::file::lock_record(&file).map_err(failed)? {
+                break;
+            }
+            if Instant::now() > deadline {
+                let path = path.display();
+                let what = format!("{path}: another program has the password database open; stop it, or try again");
+                return Err(Error::new(Code::TryAgain, what));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        match file.metadata().map(|metadata| self::id(&metadata) == id) {
+            Ok(true) => Ok(Exclusion { _file: file }),
+            Ok(false) => {
+                Err(Error::new(Code::TryAgain, format!("{}: its lock file is gone; try again", path.display())))
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
 }
 
 /// A file shorter than its meta pages say would kill the process when LMDB touches what is missing.

@@ -19,6 +19,8 @@ use crate::sys::db as sys;
 const PAUSE: Duration = Duration::from_millis(1);
 /// How often a transaction is begun anew, for whatever reasons, before its error is final.
 const TRIES: usize = 64;
+/// How much is read at once when all is read, in bytes.
+const CHUNK: usize = 1 << 20;
 
 /// An LMDB file at a path.
 #[derive(Debug)]
@@ -81,6 +83,49 @@ impl LmdbFile {
             let mut cursor = txn.open_ro_cursor(db)?;
             cursor.iter_start().map(|pair| pair.map(|(key, _)| key.to_vec())).collect()
         })
+    }
+
+    /// The pairs whose keys come after this one, or from the first one on, in the order of their bytes: some of them, and none
+    /// only when there are none. Without `values` those are empty. Only the pairs of one call are of one moment.
+    ///
+    /// # Errors
+    /// [`Code::Fail`] with the path and the cause.
+    pub fn after(&self, key: Option<&[u8]>, values: bool) -> Result<Vec<(Vec<u8>, Secret)>> {
+        match self.reader.after(key, CHUNK, values)? {
+            Answer::NoFile => return Ok(Vec::new()),
+            Answer::Is(pairs) => return Ok(pairs),
+            Answer::Busy => {}
+        }
+        let found = self.read(|txn, db| {
+            let mut cursor = txn.open_ro_cursor(db)?;
+            let from = match key {
+                Some(key) => cursor.iter_from(key),
+                None => cursor.iter_start(),
+            };
+            let next =
+                from.skip_while(|pair| key.is_some() && pair.as_ref().is_ok_and(|(found, _)| Some(*found) == key));
+            let pair = |(key, value): (&[u8], &[u8])| {
+                (key.to_vec(), if values { Secret::from(value) } else { Secret::default() })
+            };
+            next.take(CHUNK / 4096).map(|found| found.map(pair)).collect()
+        })?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Reads the whole file and checks that every page is sound and every key in its order.
+    ///
+    /// # Errors
+    /// [`Code::Fail`] with the path, the page and what is wrong with it; [`Code::TryAgain`] if others write all the time.
+    pub fn verify(&self) -> Result<()> {
+        self.reader.verify()?.or_busy(&self.path).map(|_| ())
+    }
+
+    /// The number of the last transaction; 0 if there is no file.
+    ///
+    /// # Errors
+    /// As [`LmdbFile::verify`].
+    pub fn transaction(&self) -> Result<u64> {
+        self.reader.transaction()?.or_busy(&self.path).map(Option::unwrap_or_default)
     }
 
     /// Stores values under keys, in place of any others, and removes the keys without one: all at once. The file is created if

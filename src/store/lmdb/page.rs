@@ -20,13 +20,13 @@ pub(super) const META: usize = 152;
 pub(super) const NO_PAGE: u64 = u64::MAX;
 /// Page flags. A page in a file has one of these and no other: LMDB would take one that says that it is being written for its own
 /// copy of a page.
-const BRANCH: u16 = 1;
-const LEAF: u16 = 2;
-const CHAIN: u16 = 4;
+pub(super) const BRANCH: u16 = 1;
+pub(super) const LEAF: u16 = 2;
+pub(super) const CHAIN: u16 = 4;
 /// The value of a node is on a chain of pages of its own.
-const LONG: u16 = 1;
+pub(super) const LONG: u16 = 1;
 /// Bytes of a node before its key.
-const NODE: usize = 8;
+pub(super) const NODE: usize = 8;
 
 /// Why something could not be read.
 #[derive(Debug)]
@@ -145,12 +145,14 @@ impl Meta {
     }
 }
 
-/// A page of a tree whose nodes have been checked.
+/// A page of a tree.
 pub(super) struct Page<'a> {
     bytes: &'a [u8],
     number: u64,
     pub is_leaf: bool,
     count: usize,
+    /// Where the nodes begin.
+    upper: usize,
 }
 
 /// A node of a page.
@@ -179,6 +181,12 @@ pub(super) enum Content<'a> {
 impl<'a> Page<'a> {
     /// Reads a page as part of a tree.
     pub(super) fn parse(bytes: &'a [u8], number: u64) -> Read<Self> {
+        let page = Page::new(bytes, number)?;
+        page.check().map(|()| page)
+    }
+
+    /// As [`parse`](Self::parse), without looking at the nodes.
+    pub(super) fn new(bytes: &'a [u8], number: u64) -> Read<Self> {
         let header = || Some((u64_at(bytes, 0)?, u16_at(bytes, 10)?, u16_at(bytes, 12)?, u16_at(bytes, 14)?));
         let Some((own, flags, lower, upper)) = header() else { return damaged(number, "the page is cut short") };
         if own != number {
@@ -193,19 +201,17 @@ impl<'a> Page<'a> {
         if lower < HEADER || lower > upper || upper > bytes.len() || !lower.is_multiple_of(2) {
             return damaged(number, format!("its nodes cannot lie from {lower} to {upper}"));
         }
-        let page = Page { bytes, number, is_leaf, count: (lower - HEADER) / 2 };
-        page.check(upper)?;
-        Ok(page)
+        Ok(Page { bytes, number, is_leaf, count: (lower - HEADER) / 2, upper })
     }
 
     /// The nodes must fill their part of the page, each its own.
-    fn check(&self, upper: usize) -> Read<()> {
+    pub(super) fn check(&self) -> Read<()> {
         let mut spans = Vec::with_capacity(self.count);
         for index in 0..self.count {
             spans.push(self.span(index).ok_or(()).or_else(|()| self.malformed(index))?);
         }
         spans.sort_unstable();
-        let mut free = upper;
+        let mut free = self.upper;
         for (from, to) in spans {
             if from != free {
                 return damaged(self.number, format!("its nodes do not follow one another at {from}"));
@@ -245,6 +251,18 @@ impl<'a> Page<'a> {
     fn number_of(&self, at: usize) -> Option<usize> {
         let (low, high) = (u16_at(self.bytes, at)?, u16_at(self.bytes, at.checked_add(2)?)?);
         Some(usize::from(high) << 16 | usize::from(low))
+    }
+
+    /// The key of a node.
+    pub(super) fn key(&self, index: usize) -> Read<&'a [u8]> {
+        let parse = || {
+            let table = self.bytes.get(HEADER..)?.as_chunks().0.get(..self.count)?;
+            let node = self.bytes.get(usize::from(u16::from_ne_bytes(*table.get(index)?))..)?;
+            let (header, rest) = node.split_first_chunk::<NODE>()?;
+            let [.., low, high] = *header;
+            rest.get(..usize::from(u16::from_ne_bytes([low, high])))
+        };
+        parse().ok_or(()).or_else(|()| self.malformed(index))
     }
 
     /// A node.

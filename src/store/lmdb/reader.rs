@@ -2,18 +2,21 @@
 //!
 //! No lock is taken and nothing is written. A transaction leaves the pages of the one before alone, so what was read is right if
 //! no transaction has been completed meanwhile; otherwise it is read again. Small files are checked whole when they are first
-//! read and whenever they have changed.
+//! read and whenever they have changed, of others each page is.
 
-use std::fs::{self, File};
+use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use super::page::{Problem, Read};
-use super::snapshot::Snapshot;
+use super::page::{Meta, Problem, Read};
+use super::snapshot::{Pair, Snapshot};
+use super::trail::Trail;
 use crate::error::{Code, Error, Result};
 use crate::secret::Secret;
+use crate::store::kept_file::KeptFile;
+use crate::store::lanes::{Lanes, Noted};
 use crate::store::stamp::Stamp;
 
 /// What a file is read for.
@@ -51,115 +54,158 @@ pub(super) enum Answer<T> {
     Busy,
 }
 
+impl<T> Answer<T> {
+    /// The answer, if there is a file.
+    ///
+    /// # Errors
+    /// [`Code::TryAgain`] if others write all the time.
+    pub(super) fn or_busy(self, path: &Path) -> Result<Option<T>> {
+        match self {
+            Answer::NoFile => Ok(None),
+            Answer::Is(answer) => Ok(Some(answer)),
+            Answer::Busy => {
+                Err(Error::new(Code::TryAgain, format!("{}: the file is being written; try again", path.display())))
+            }
+        }
+    }
+}
+
 /// A file at a path, kept open between calls.
 #[derive(Debug)]
 pub(super) struct Reader {
     path: PathBuf,
-    open: Mutex<Option<Arc<Opened>>>,
+    kept: Lanes<Option<Opened>>,
     /// The state of the file in which it was last found to be sound, and its transaction.
-    sound: Mutex<Option<(Stamp, u64)>>,
+    sound: Noted<(Stamp, u64)>,
 }
 
-#[derive(Debug)]
+/// What is kept between calls.
 struct Opened {
-    file: File,
-    id: (u64, u64),
+    file: KeptFile,
+    /// The newest meta page, and the state of the file that it is of: only where every later write shows in that.
+    newest: Option<(Stamp, Meta)>,
+    /// As [`Reader::sound`].
+    sound: Option<(Stamp, u64)>,
+    trail: Trail,
 }
 
 impl Reader {
     /// The file at this path. Nothing is opened yet.
     pub(super) fn new(path: &Path) -> Self {
-        Reader { path: path.to_owned(), open: Mutex::default(), sound: Mutex::default() }
+        Reader { path: path.to_owned(), kept: Lanes::default(), sound: Noted::default() }
     }
 
     /// The values of several keys, of at most `limit` bytes each.
     pub(super) fn get_many(&self, keys: &[Vec<u8>], limit: usize) -> Result<Answer<Vec<Option<Secret>>>> {
-        self.read(Purpose::Reading, |snapshot| keys.iter().map(|key| snapshot.get(key, limit)).collect())
+        self.read(Purpose::Reading, |snapshot, trail| keys.iter().map(|key| snapshot.get(key, limit, trail)).collect())
     }
 
     /// All keys, in their order.
     pub(super) fn keys(&self) -> Result<Answer<Vec<Vec<u8>>>> {
-        self.read(Purpose::Reading, |snapshot| snapshot.keys())
+        self.read(Purpose::Reading, |snapshot, _| snapshot.keys())
+    }
+
+    /// As [`Snapshot::after`].
+    pub(super) fn after(&self, key: Option<&[u8]>, enough: usize, values: bool) -> Result<Answer<Vec<Pair>>> {
+        self.read(Purpose::Reading, |snapshot, _| snapshot.after(key, enough, values))
+    }
+
+    /// Reads the whole file and checks it.
+    pub(super) fn verify(&self) -> Result<Answer<()>> {
+        self.read(Purpose::Reading, |snapshot, _| snapshot.verify())
+    }
+
+    /// The number of the last transaction.
+    pub(super) fn transaction(&self) -> Result<Answer<u64>> {
+        self.read(Purpose::Reading, |snapshot, _| Ok(snapshot.meta.transaction))
     }
 
     /// Makes sure that LMDB itself may change these keys: it takes for granted that a file is sound.
     #[cfg(feature = "lmdb")]
     pub(super) fn check_for_writing(&self, keys: &[Vec<u8>]) -> Result<()> {
-        let look = |snapshot: &Snapshot<'_>| keys.iter().try_for_each(|key| snapshot.get(key, usize::MAX).map(|_| ()));
-        self.read(Purpose::Writing, look).map(|_| ())
+        self.read(Purpose::Writing, |snapshot, trail| {
+            keys.iter().try_for_each(|key| snapshot.get(key, usize::MAX, trail).map(|_| ()))
+        })
+        .map(|_| ())
     }
 
     /// Takes the file for sound as LMDB itself has just left it.
     #[cfg(feature = "lmdb")]
     pub(super) fn trust(&self) {
-        if let Ok(Some(opened)) = self.opened()
-            && let Ok(metadata) = opened.file.metadata()
-            && let Ok(snapshot) = Snapshot::new(&opened.file)
-        {
-            *self.sound() = Some((Stamp::of(&metadata), snapshot.meta.transaction));
-        }
+        self.kept.with(|kept| {
+            if let Ok(Some((opened, metadata))) = self.opened(kept)
+                && let Ok(snapshot) = Snapshot::new(&opened.file)
+            {
+                self.sound.note((Stamp::of(&metadata), snapshot.meta.transaction));
+            }
+        });
     }
 
-    fn read<T>(&self, purpose: Purpose, read: impl Fn(&Snapshot<'_>) -> Read<T>) -> Result<Answer<T>> {
+    fn read<T>(&self, purpose: Purpose, read: impl Fn(&Snapshot<'_>, &mut Trail) -> Read<T>) -> Result<Answer<T>> {
         if cfg!(not(target_pointer_width = "64")) {
             return Ok(Answer::Busy);
         }
-        for attempt in 0..TRIES {
-            let Some(opened) = self.opened()? else { return Ok(Answer::NoFile) };
-            let stamp = Stamp::of(&opened.file.metadata().map_err(|error| self.io_error(&error))?);
-            if stamp.length == 0 {
-                return Ok(Answer::NoFile);
-            }
-            let snapshot = match Snapshot::new(&opened.file) {
-                Ok(snapshot) => snapshot,
-                // A meta page may be half written.
-                Err(_) if attempt < TRIES / 4 => continue,
-                Err(problem) => return Err(self.problem(problem)),
-            };
-            let state = (stamp, snapshot.meta.transaction);
-            let known = !purpose.checks(stamp.length, attempt) || *self.sound() == Some(state);
-            let answer = if known { Ok(()) } else { snapshot.verify() }.and_then(|()| read(&snapshot));
-            if snapshot.is_newest() {
-                if !known && answer.is_ok() {
-                    *self.sound() = Some(state);
+        self.kept.with(|kept| {
+            for attempt in 0..TRIES {
+                let Some((opened, metadata)) = self.opened(kept)? else { return Ok(Answer::NoFile) };
+                let stamp = Stamp::of(&metadata);
+                if stamp.length == 0 {
+                    return Ok(Answer::NoFile);
                 }
-                return answer.map(Answer::Is).map_err(|problem| self.problem(problem));
-            }
-        }
-        Ok(Answer::Busy)
-    }
-
-    /// The file that is kept open, if it still is the one of that name, or else that one; None if there is none.
-    fn opened(&self) -> Result<Option<Arc<Opened>>> {
-        let id = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
-        let now = match fs::metadata(&self.path) {
-            Ok(metadata) => id(&metadata),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(self.io_error(&error)),
-        };
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(opened) = open.take() {
-            // The descriptor may have been closed behind our back, as daemons do, and be someone else's now.
-            match opened.file.metadata() {
-                Ok(metadata) if id(&metadata) == opened.id => {
-                    if opened.id == now {
-                        return Ok(Some(open.insert(opened).clone()));
+                let Opened { file, newest, sound, trail } = opened;
+                let before = newest.take().filter(|(before, _)| *before == stamp);
+                // A state that is kept was settled when it was seen first.
+                let settled = before.is_some() || stamp.settled(Instant::now());
+                let snapshot = match before {
+                    Some((_, meta)) => Snapshot::again(file, meta),
+                    None => {
+                        trail.forget();
+                        match Snapshot::new(file) {
+                            Ok(snapshot) => snapshot,
+                            // A meta page may be half written.
+                            Err(_) if attempt < TRIES / 4 => continue,
+                            Err(problem) => return Err(self.problem(problem)),
+                        }
                     }
+                };
+                let state = (stamp, snapshot.meta.transaction);
+                let checked = purpose.checks(stamp.length, attempt);
+                let known = !checked || *sound == Some(state) || self.sound.is(&state);
+                let answer = if known { Ok(()) } else { snapshot.verify() }.and_then(|()| read(&snapshot, trail));
+                trail.wipe();
+                if snapshot.is_newest() {
+                    if !known && answer.is_ok() {
+                        self.sound.note(state);
+                    }
+                    if checked && answer.is_ok() {
+                        *sound = Some(state);
+                    }
+                    *newest = settled.then_some((stamp, snapshot.meta));
+                    return answer.map(Answer::Is).map_err(|problem| self.problem(problem));
                 }
-                _ => std::mem::forget(opened),
             }
-        }
-        let file = match File::open(&self.path) {
-            Ok(file) => file,
+            Ok(Answer::Busy)
+        })
+    }
+
+    /// The file that is kept open, if it still is the one of that name, or else that one, and what the system knows of it; None
+    /// if there is none.
+    fn opened<'k>(&self, kept: &'k mut Option<Opened>) -> Result<Option<(&'k mut Opened, Metadata)>> {
+        let now = match fs::metadata(&self.path) {
+            Ok(metadata) => (metadata.dev(), metadata.ino()),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(self.io_error(&error)),
         };
-        let id = id(&file.metadata().map_err(|error| self.io_error(&error))?);
-        Ok(Some(open.insert(Arc::new(Opened { file, id })).clone()))
-    }
-
-    fn sound(&self) -> MutexGuard<'_, Option<(Stamp, u64)>> {
-        self.sound.lock().unwrap_or_else(PoisonError::into_inner)
+        let still = |metadata: &Metadata| (metadata.dev(), metadata.ino()) == now;
+        let (opened, metadata) = match kept.take().and_then(|opened| Some((opened.file.metadata()?, opened))) {
+            Some((metadata, opened)) if still(&metadata) => (opened, metadata),
+            _ => match KeptFile::open(&self.path) {
+                Ok((file, metadata)) => (Opened { file, newest: None, sound: None, trail: Trail::default() }, metadata),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(self.io_error(&error)),
+            },
+        };
+        Ok(Some((kept.insert(opened), metadata)))
     }
 
     fn io_error(&self, error: &io::Error) -> Error {

@@ -9,12 +9,13 @@ use std::os::unix::fs::FileExt as _;
 use zeroize::Zeroizing;
 
 use super::page::{self, Content, HEADER, META, Meta, NO_PAGE, Node, Page, Problem, Read, Tree, damaged};
+use super::trail::Trail;
 use crate::secret::Secret;
 
 /// The flag of the tree of unused pages: its keys are numbers.
-const NUMBERED: u16 = 8;
+pub(super) const NUMBERED: u16 = 8;
 /// One that is kept there as well: the database is a file and not a folder.
-const SINGLE_FILE: u16 = 0x4000;
+pub(super) const SINGLE_FILE: u16 = 0x4000;
 /// How often the two meta pages are looked at that others keep writing to.
 const TRIES: usize = 64;
 /// More levels than any file can have.
@@ -46,42 +47,61 @@ impl<'f> Snapshot<'f> {
         Ok(Snapshot { file, meta })
     }
 
-    /// Whether no transaction has been completed since.
+    /// The state that an open file was in before, if it still is in that: whether so, [`is_newest`](Self::is_newest) tells.
+    pub(super) fn again(file: &'f File, meta: Meta) -> Self {
+        Snapshot { file, meta }
+    }
+
+    /// Whether no transaction has been completed since. Transactions write the two meta pages by turns, so that the next one
+    /// shows in that of the one before.
     pub(super) fn is_newest(&self) -> bool {
-        newest(self.file).is_ok_and(|now| now.transaction == self.meta.transaction)
+        let next = self.meta.transaction.wrapping_add(1) % 2;
+        read_meta(self.file, next, next.saturating_mul(self.meta.page_size as u64))
+            .is_ok_and(|other| matches!(self.meta.transaction.checked_sub(other.transaction), Some(0 | 1)))
     }
 
     /// Reads `count` pages.
     fn pages(&self, number: u64, count: u64) -> Read<Zeroizing<Vec<u8>>> {
         let end = number.checked_add(count);
-        if number < 2 || end.is_none_or(|end| end > self.meta.last_page.saturating_add(1)) {
-            return damaged(number, "it is referred to, but is none of the pages in use");
+        if end.is_none_or(|end| end > self.meta.last_page.saturating_add(1)) {
+            return self.outside(number);
         }
-        let size = self.meta.page_size;
         // Within the file, so the length fits.
-        let mut bytes = Zeroizing::new(vec![0; size.saturating_mul(count as usize)]);
-        match self.file.read_exact_at(&mut bytes, number.saturating_mul(size as u64)) {
-            Ok(()) => Ok(bytes),
+        let mut bytes = Zeroizing::new(vec![0; self.meta.page_size.saturating_mul(count as usize)]);
+        self.read(number, &mut bytes).map(|()| bytes)
+    }
+
+    /// Reads from a page on.
+    pub(super) fn read(&self, number: u64, bytes: &mut [u8]) -> Read<()> {
+        if number < 2 || number > self.meta.last_page {
+            return self.outside(number);
+        }
+        match self.file.read_exact_at(bytes, number.saturating_mul(self.meta.page_size as u64)) {
+            Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => damaged(number, "the file is truncated"),
             Err(error) => Err(Problem::Io { page: number, error }),
         }
     }
 
+    /// What is wrong with a page that is none of those in use.
+    pub(super) fn outside<T>(&self, number: u64) -> Read<T> {
+        damaged(number, "it is referred to, but is none of the pages in use")
+    }
+
     /// The value of a key. One longer than `limit` bytes is an error.
-    pub(super) fn get(&self, key: &[u8], limit: usize) -> Read<Option<Secret>> {
+    pub(super) fn get(&self, key: &[u8], limit: usize, trail: &mut Trail) -> Read<Option<Secret>> {
         let mut number = self.meta.main.root;
         if number == NO_PAGE {
             return Ok(None);
         }
-        for _ in 0..MAX_DEPTH {
-            let bytes = self.pages(number, 1)?;
-            let page = Page::parse(&bytes, number)?;
+        if let Some(leaf) = trail.leaf(usize::from(self.meta.main.depth.saturating_sub(1)), key)? {
+            return self.value_on(&leaf, search(&leaf, key)?, limit);
+        }
+        for depth in 0..MAX_DEPTH {
+            let page = trail.page(self, usize::from(depth), number)?;
             let found = search(&page, key)?;
             if page.is_leaf {
-                return match found {
-                    Ok(index) => self.value(page.node(index)?, limit).map(Some),
-                    Err(_) => Ok(None),
-                };
+                return self.value_on(&page, found, limit);
             }
             number = match page.node(found.unwrap_or_else(|after| after.saturating_sub(1)))?.content {
                 Content::Child(child) => child,
@@ -89,6 +109,14 @@ impl<'f> Snapshot<'f> {
             };
         }
         damaged(self.meta.main.root, "the tree has no end")
+    }
+
+    /// The value of the node of a leaf that a search has found.
+    fn value_on(&self, leaf: &Page<'_>, found: Result<usize, usize>, limit: usize) -> Read<Option<Secret>> {
+        match found {
+            Ok(index) => self.value(leaf.node(index)?, limit).map(Some),
+            Err(_) => Ok(None),
+        }
     }
 
     fn value(&self, node: Node<'_>, limit: usize) -> Read<Secret> {
@@ -102,6 +130,45 @@ impl<'f> Snapshot<'f> {
             }
             Content::Child(page) => damaged(page, "a leaf leads to another page"),
         }
+    }
+
+    /// The pairs whose keys come after this one, or from the first one on: those of whole pages, until they have `enough` bytes.
+    /// None are left when there are none.
+    pub(super) fn after(&self, key: Option<&[u8]>, enough: usize, values: bool) -> Read<Vec<Pair>> {
+        let mut found = Found { pairs: Vec::new(), room: enough, values };
+        if self.meta.main.root != NO_PAGE {
+            self.collect(self.meta.main.root, MAX_DEPTH, key, &mut found)?;
+        }
+        Ok(found.pairs)
+    }
+
+    /// Adds the pairs after a key that are below a page; false when there are enough.
+    fn collect(&self, number: u64, depth: u16, key: Option<&[u8]>, found: &mut Found) -> Read<bool> {
+        let bytes = self.pages(number, 1)?;
+        let page = Page::parse(&bytes, number)?;
+        let first = match key.map(|key| search(&page, key)).transpose()? {
+            None => 0,
+            Some(place) if page.is_leaf => place.map_or_else(|next| next, |index| index.saturating_add(1)),
+            Some(place) => place.unwrap_or_else(|next| next.saturating_sub(1)),
+        };
+        for index in first..page.len() {
+            let node = page.node(index)?;
+            if let Content::Child(child) = node.content {
+                let Some(depth) = depth.checked_sub(1) else { return damaged(number, "the tree has no end") };
+                if !self.collect(child, depth, key.filter(|_| index == first), found)? {
+                    return Ok(false);
+                }
+                continue;
+            }
+            if found.pairs.last().is_some_and(|(last, _)| last.as_slice() >= node.key) {
+                return damaged(number, "its keys are not in their order");
+            }
+            let value = if found.values { self.value(node, usize::MAX)? } else { Secret::default() };
+            let bytes = node.key.len().saturating_add(value.expose().len()).saturating_add(OVERHEAD);
+            found.room = found.room.saturating_sub(bytes);
+            found.pairs.push((node.key.to_vec(), value));
+        }
+        Ok(found.room > 0)
     }
 
     /// How many pages a value of this length has, from this one on.
@@ -172,21 +239,37 @@ impl<'f> Snapshot<'f> {
     }
 }
 
+/// A key with its value, which is empty when only keys were asked for.
+pub(super) type Pair = (Vec<u8>, Secret);
+
+/// Pairs that were found, and for how many bytes there is room.
+struct Found {
+    pairs: Vec<Pair>,
+    room: usize,
+    values: bool,
+}
+
+/// What a pair takes in memory beside its bytes.
+const OVERHEAD: usize = 64;
+
 const EMPTY: Tree = Tree { flags: 0, depth: 0, branches: 0, leaves: 0, chained: 0, entries: 0, root: NO_PAGE };
+
+/// The meta page `number`, which is at this offset.
+fn read_meta(file: &File, number: u64, at: u64) -> Read<Meta> {
+    let mut bytes = [0; META];
+    match file.read_exact_at(&mut bytes, at) {
+        Ok(()) => Meta::parse(&bytes, number),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            let length = file.metadata().map_or(0, |metadata| metadata.len());
+            Err(Problem::Truncated { length, needed: at.saturating_add(META as u64) })
+        }
+        Err(error) => Err(Problem::Io { page: number, error }),
+    }
+}
 
 /// The newer of the two meta pages.
 fn newest(file: &File) -> Read<Meta> {
-    let read = |number: u64, at: u64| {
-        let mut bytes = [0; META];
-        match file.read_exact_at(&mut bytes, at) {
-            Ok(()) => Meta::parse(&bytes, number),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                let length = file.metadata().map_or(0, |metadata| metadata.len());
-                Err(Problem::Truncated { length, needed: at.saturating_add(META as u64) })
-            }
-            Err(error) => Err(Problem::Io { page: number, error }),
-        }
-    };
+    let read = |number, at| read_meta(file, number, at);
     let mut first = read(0, 0)?;
     let mut second = read(1, first.page_size as u64)?;
     // They are written by turns: while the first stays what it was, at most one transaction has been completed between the two
@@ -212,7 +295,7 @@ fn search(page: &Page<'_>, key: &[u8]) -> Read<Result<usize, usize>> {
     let (mut low, mut high) = (usize::from(!page.is_leaf), page.len());
     while low < high {
         let middle = low.midpoint(high);
-        match page.node(middle)?.key.cmp(key) {
+        match page.key(middle)?.cmp(key) {
             Ordering::Equal => return Ok(Ok(middle)),
             Ordering::Less => low = middle.saturating_add(1),
             Ordering::Greater => high = middle,

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::LmdbOptions;
-use super::reader::{Answer, Reader};
-use crate::error::{Code, Error, Result};
+use super::reader::Reader;
+use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 /// An LMDB file at a path, which is only read.
@@ -25,24 +25,50 @@ impl LmdbFile {
     /// The values of several keys, all as of one moment, of at most `limit` bytes each. None if there is no file.
     ///
     /// # Errors
-    /// [`Code::Fail`] with the path and the cause; [`Code::BufOver`] if a value is longer than `limit`; [`Code::TryAgain`] if
-    /// others write all the time.
+    /// [`Code::Fail`](crate::Code::Fail) with the path and the cause; [`Code::BufOver`](crate::Code::BufOver) if a value is
+    /// longer than `limit`; [`Code::TryAgain`](crate::Code::TryAgain) if others write all the time.
     pub fn get_many(&self, keys: &[Vec<u8>], limit: usize) -> Result<Option<Vec<Option<Secret>>>> {
-        self.answer(self.reader.get_many(keys, limit)?)
+        self.reader.get_many(keys, limit)?.or_busy(&self.path)
     }
 
     /// All keys, in the order of their bytes. None if there is no file.
     ///
     /// # Errors
-    /// [`Code::Fail`] with the path and the cause; [`Code::TryAgain`] if others write all the time.
+    /// As [`LmdbFile::get_many`].
     pub fn keys(&self) -> Result<Option<Vec<Vec<u8>>>> {
-        self.answer(self.reader.keys()?)
+        self.reader.keys()?.or_busy(&self.path)
+    }
+
+    /// The pairs whose keys come after this one, or from the first one on, in the order of their bytes: some of them, and none
+    /// only when there are none. Without `values` those are empty. Only the pairs of one call are of one moment.
+    ///
+    /// # Errors
+    /// As [`LmdbFile::keys`].
+    pub fn after(&self, key: Option<&[u8]>, values: bool) -> Result<Vec<(Vec<u8>, Secret)>> {
+        let pairs = self.reader.after(key, 1 << 20, values)?.or_busy(&self.path)?;
+        Ok(pairs.unwrap_or_default())
+    }
+
+    /// Reads the whole file and checks that every page is sound and every key in its order.
+    ///
+    /// # Errors
+    /// As [`LmdbFile::keys`].
+    pub fn verify(&self) -> Result<()> {
+        self.reader.verify()?.or_busy(&self.path).map(|_| ())
+    }
+
+    /// The number of the last transaction; 0 if there is no file.
+    ///
+    /// # Errors
+    /// As [`LmdbFile::keys`].
+    pub fn transaction(&self) -> Result<u64> {
+        self.reader.transaction()?.or_busy(&self.path).map(Option::unwrap_or_default)
     }
 
     /// Fails.
     ///
     /// # Errors
-    /// [`Code::Fail`], always.
+    /// [`Code::Fail`](crate::Code::Fail), always.
     pub fn apply(&self, _: &[(Vec<u8>, Option<&[u8]>)]) -> Result<()> {
         self.fail()
     }
@@ -50,20 +76,9 @@ impl LmdbFile {
     /// Fails.
     ///
     /// # Errors
-    /// [`Code::Fail`], always.
+    /// [`Code::Fail`](crate::Code::Fail), always.
     pub fn delete(&self, _: &[u8]) -> Result<bool> {
         self.fail()
-    }
-
-    fn answer<T>(&self, answer: Answer<T>) -> Result<Option<T>> {
-        match answer {
-            Answer::NoFile => Ok(None),
-            Answer::Is(answer) => Ok(Some(answer)),
-            Answer::Busy => {
-                let path = self.path.display();
-                Err(Error::new(Code::TryAgain, format!("{path}: the file is being written; try again")))
-            }
-        }
     }
 
     fn fail<T>(&self) -> Result<T> {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lexopt::{Arg, Parser};
@@ -58,8 +58,8 @@ fn parse(mut parser: Parser) -> Result<Asked<Request>, Failure> {
 }
 
 fn list(request: Request) -> Result<(), Failure> {
-    match path(request.database).and_then(|path| entries::read(&path, "Error opening password file")) {
-        Ok(entries) => print(&entries).map_err(Failure::Output),
+    match path(request.database).and_then(|path| print(&path)) {
+        Ok(printed) => printed.map_err(Failure::Output),
         Err(error) => {
             let failure = Failure::Plain(error.detail().to_owned());
             if request.strict {
@@ -78,10 +78,10 @@ fn path(named: Option<OsString>) -> Result<PathBuf> {
     }
 }
 
-fn print(entries: &[Entry]) -> io::Result<()> {
+fn print(path: &Path) -> Result<io::Result<()>> {
     let mut out = BufWriter::new(io::stdout().lock());
-    for Entry { user, realm, property } in entries {
-        writeln!(out, "user: {} realm: {} mech: {}", shown(user), shown(realm), shown(property))?;
-    }
-    out.flush()
+    let printed = entries::each(path, "Error opening password file", |Entry { user, realm, property }| {
+        writeln!(out, "user: {} realm: {} mech: {}", shown(user), shown(realm), shown(property))
+    })?;
+    Ok(printed.and_then(|()| out.flush()))
 }

@@ -2,10 +2,11 @@
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lexopt::{Arg, Parser};
+use oxisasl::Result as Read;
 use oxisasl::store::sasldb::Entry;
 use oxisasl_tools::args::{Asked, Tool, only};
 use oxisasl_tools::failure::Failure;
@@ -31,6 +32,9 @@ user@realm: property. No secret is shown.
   -h, --help     this text
 ",
 };
+
+/// What errors begin with.
+const FAILED: &str = "cannot read";
 
 /// What is to be done.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -64,8 +68,8 @@ fn parse(mut parser: Parser) -> Result<Asked<Request>, Failure> {
 fn list(request: Request) -> Result<(), Failure> {
     let path = request.database.map_or_else(|| Interface::Current.database().into(), PathBuf::from);
     let print = if request.json { print_json } else { print_lines };
-    match entries::read(&path, "cannot read") {
-        Ok(entries) => print(&entries).map_err(Failure::Output),
+    match print(&path) {
+        Ok(printed) => printed.map_err(Failure::Output),
         Err(error) => {
             let failure = Failure::Plain(format!("{}\nlistusers failed", error.detail()));
             if request.strict {
@@ -77,22 +81,23 @@ fn list(request: Request) -> Result<(), Failure> {
     }
 }
 
-fn print_lines(entries: &[Entry]) -> io::Result<()> {
+fn print_lines(path: &Path) -> Read<io::Result<()>> {
     let mut out = BufWriter::new(io::stdout().lock());
-    for Entry { user, realm, property } in entries {
-        writeln!(out, "{}@{}: {}", shown(user), shown(realm), shown(property))?;
-    }
-    out.flush()
+    let printed = entries::each(path, FAILED, |Entry { user, realm, property }| {
+        writeln!(out, "{}@{}: {}", shown(user), shown(realm), shown(property))
+    })?;
+    Ok(printed.and_then(|()| out.flush()))
 }
 
-fn print_json(entries: &[Entry]) -> io::Result<()> {
+fn print_json(path: &Path) -> Read<io::Result<()>> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut between = "[";
-    for Entry { user, realm, property } in entries {
+    let printed = entries::each(path, FAILED, |Entry { user, realm, property }| {
         let object = json!({ "user": shown(user), "realm": shown(realm), "property": shown(property) });
         write!(out, "{between}\n  {object}")?;
         between = ",";
-    }
-    writeln!(out, "{}", if entries.is_empty() { "[]" } else { "\n]" })?;
-    out.flush()
+        Ok(())
+    })?;
+    let end = if between == "[" { "[]" } else { "\n]" };
+    Ok(printed.and_then(|()| writeln!(out, "{end}")).and_then(|()| out.flush()))
 }

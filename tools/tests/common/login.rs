@@ -33,13 +33,24 @@ impl Answers for Names {
 
 /// What comes of a login by one mechanism.
 pub fn by(mechanism: &str, database: &Path, user: &str, password: impl AsRef<[u8]>) -> Result<()> {
-    let path = database.to_str().expect("a path of text");
-    let options =
-        oxisasl::config::ConfigFile::parse("login.conf".as_ref(), format!("sasldb_path: {path}\n").as_bytes());
-    let server = Arc::new(Server::classic("login").options(options.expect("options")).store(Sasldb::classic()));
-    let server = server.session(ServerParams::new("smtp").fqdn(REALM))?;
+    with(Server::classic("login").options(options(database)).store(Sasldb::classic()), mechanism, user, REALM, password)
+}
+
+/// The same, with the interface of 2.1.
+pub fn current(mechanism: &str, database: &Path, user: &str, realm: &str, password: &str) -> Result<()> {
+    with(Server::new("login").options(options(database)).store(Sasldb::new()), mechanism, user, realm, password)
+}
+
+fn options(database: &Path) -> oxisasl::config::ConfigFile {
+    let text = format!("sasldb_path: {}\nauxprop_plugin: sasldb\n", database.display());
+    oxisasl::config::ConfigFile::parse("login.conf".as_ref(), text.as_bytes()).expect("options")
+}
+
+fn with(server: Server, mechanism: &str, user: &str, realm: &str, password: impl AsRef<[u8]>) -> Result<()> {
+    let server = Arc::new(server);
+    let server = server.session(ServerParams::new("smtp").fqdn(realm))?;
     let names = Names { user: user.to_owned(), password: password.as_ref().to_vec() };
-    let client = Arc::new(Client::new()).session(ClientParams::new("smtp", names).fqdn(REALM))?;
+    let client = Arc::new(Client::new()).session(ClientParams::new("smtp", names).fqdn(realm))?;
     client.set_security(SecurityProps { max_buf: 8192, ..SecurityProps::default() })?;
     let start = client.start(mechanism)?;
     let mut answer = server.start(&start.mechanism, start.progress.data())?;

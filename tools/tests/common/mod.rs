@@ -4,9 +4,12 @@
 #[path = "../../../tests/rig/base.rs"]
 pub mod base;
 pub mod login;
+pub mod migration;
 pub mod pty;
 #[path = "../../../tests/rig/sandbox.rs"]
 pub mod sandbox;
+#[path = "../../../tests/scratch/mod.rs"]
+pub mod scratch;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,6 +17,7 @@ use std::process::Command;
 use base::{Ran, TempDir, run};
 
 pub const SASLPASSWD: &str = env!("CARGO_BIN_EXE_saslpasswd");
+pub const SASLMIGRATE: &str = env!("CARGO_BIN_EXE_saslmigrate");
 pub const SASLDBLISTUSERS: &str = env!("CARGO_BIN_EXE_sasldblistusers");
 pub const SASLPASSWD2: &str = env!("CARGO_BIN_EXE_saslpasswd2");
 pub const SASLDBLISTUSERS2: &str = env!("CARGO_BIN_EXE_sasldblistusers2");

@@ -1,6 +1,6 @@
 //! A property store of a plugin.
 
-use std::ffi::{c_char, c_uint};
+use std::ffi::c_uint;
 use std::ptr::{null, null_mut};
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use super::lie;
 use super::object::Object;
 use super::plug::AuxpropPlug;
 use crate::abi::OK;
+use crate::calls::with_nul;
 use crate::conn::{Conn, hooks_of};
 use crate::propctx::PropCtx;
 use crate::utils;
@@ -76,9 +77,11 @@ impl AuxProp for PluginStore {
         let plug = self.plug();
         let lookup = plug.auxprop_lookup.ok_or_else(|| lie(&self.name, "has no auxprop_lookup"))?;
         let params = conn.host().server_params(conn)?;
-        let (user, len) = terminated(user)?;
-        // SAFETY: the name lives during the call, and the parameters with the connection.
-        let status = unsafe { lookup(plug.glob_context, params, flags.bits(), user.as_ptr().cast(), len) };
+        let len = length(user)?;
+        let status = with_nul(user, |user| {
+            // SAFETY: the name lives during the call, and the parameters with the connection.
+            unsafe { lookup(plug.glob_context, params, flags.bits(), user, len) }
+        });
         self.judged(conn, status)
     }
 
@@ -98,7 +101,7 @@ impl AuxProp for PluginStore {
         let Some(store) = plug.auxprop_store else { return Ok(()) };
         let conn = hooks_of(cx.host).ok_or_else(|| lie(&self.name, "can only be asked for a connection"))?;
         let params = conn.host().server_params(conn)?;
-        let (user, len) = terminated(user)?;
+        let len = length(user)?;
         let ctx = PropCtx::new();
         ctx.request(&changes.iter().map(|change| change.name).collect::<Vec<_>>());
         for change in changes {
@@ -109,18 +112,15 @@ impl AuxProp for PluginStore {
             }
         }
         ctx.update();
-        // SAFETY: name and properties live during the call, and the parameters with the connection.
-        let status = unsafe {
-            store(plug.glob_context, params, (&raw const ctx).cast_mut(), user.as_ptr().cast::<c_char>(), len)
-        };
+        let status = with_nul(user, |user| {
+            // SAFETY: name and properties live during the call, and the parameters with the connection.
+            unsafe { store(plug.glob_context, params, (&raw const ctx).cast_mut(), user, len) }
+        });
         self.judged(conn, status)
     }
 }
 
-/// A name with a NUL behind it, and its length.
-fn terminated(name: &[u8]) -> Result<(Vec<u8>, c_uint)> {
-    let len = c_uint::try_from(name.len()).map_err(|_| Error::param("the user's name is too long"))?;
-    let mut text = name.to_vec();
-    text.push(0);
-    Ok((text, len))
+/// The length of a name, for C.
+fn length(name: &[u8]) -> Result<c_uint> {
+    c_uint::try_from(name.len()).map_err(|_| Error::param("the user's name is too long"))
 }

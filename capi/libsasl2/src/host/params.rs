@@ -13,7 +13,7 @@ use oxisasl_capi_common::{arg, boundary};
 use super::context::Context;
 use super::plug::{ClientParams, OutParams, ServerParams};
 use crate::abi::{OK, RawChannelBinding, RawSecurityProps};
-use crate::calls::c_string;
+use crate::calls::{before_nul, c_string};
 use crate::conn::{Conn, Session};
 use crate::util::Rand;
 use crate::utils::Utils;
@@ -31,12 +31,22 @@ pub struct Host {
     gone: RefCell<Vec<CString>>,
     _random: Box<Rand>,
     utils: Utils,
-    server: UnsafeCell<ServerParams>,
-    client: UnsafeCell<ClientParams>,
+    params: Params,
     out: UnsafeCell<OutParams>,
     names: OnceCell<Box<Names>>,
-    binding: UnsafeCell<RawChannelBinding>,
-    binding_data: RefCell<Vec<u8>>,
+    binding: OnceCell<Box<Binding>>,
+}
+
+/// A channel binding, where plugins are shown it.
+struct Binding {
+    raw: UnsafeCell<RawChannelBinding>,
+    data: RefCell<Vec<u8>>,
+}
+
+/// The parameters of a plugin of the connection's side.
+enum Params {
+    Server(UnsafeCell<ServerParams>),
+    Client(UnsafeCell<ClientParams>),
 }
 
 /// The canonical names, where plugins are shown them: the places stay, whatever is written there.
@@ -60,7 +70,13 @@ impl Host {
     pub fn new(conn: &Conn) -> Box<Self> {
         let random = Box::new(Rand::unseeded());
         // SAFETY: these structures hold pointers, functions that may be missing, and numbers: zeroes are all of them.
-        let (server, client, out, binding) = unsafe { std::mem::zeroed() };
+        let out = unsafe { std::mem::zeroed() };
+        let params = match conn.session() {
+            // SAFETY: as above.
+            Some(Session::Client(_)) => Params::Client(unsafe { std::mem::zeroed() }),
+            // SAFETY: as above.
+            _ => Params::Server(unsafe { std::mem::zeroed() }),
+        };
         Box::new(Host {
             current: RefCell::default(),
             banned: RefCell::default(),
@@ -69,12 +85,10 @@ impl Host {
             gone: RefCell::default(),
             utils: Utils::of_connection(conn, &random),
             _random: random,
-            server: UnsafeCell::new(server),
-            client: UnsafeCell::new(client),
+            params,
             out: UnsafeCell::new(out),
             names: OnceCell::new(),
-            binding: UnsafeCell::new(binding),
-            binding_data: RefCell::default(),
+            binding: OnceCell::new(),
         })
     }
 
@@ -88,8 +102,10 @@ impl Host {
     /// # Errors
     /// [`Code::BadParam`] on a client's connection.
     pub fn server_params(&self, conn: &Conn) -> Result<*mut ServerParams> {
-        let session = conn.server()?;
-        let params = self.server.get();
+        let (session, Params::Server(params)) = (conn.server()?, &self.params) else {
+            return Err(Error::param("not a server's connection"));
+        };
+        let params = params.get();
         let binding = self.show_binding(session.binding(None));
         let (service, servicelen) = self.show(SERVICE, Some(session.service().as_bytes()));
         let (appname, applen) = self.show(APP, Some(session.app_name().as_bytes()).filter(|name| !name.is_empty()));
@@ -142,8 +158,10 @@ impl Host {
     /// # Errors
     /// [`Code::BadParam`] on a server's connection.
     pub fn client_params(&self, conn: &Conn) -> Result<*mut ClientParams> {
-        let session = conn.client()?;
-        let params = self.client.get();
+        let (session, Params::Client(params)) = (conn.client()?, &self.params) else {
+            return Err(Error::param("not a client's connection"));
+        };
+        let params = params.get();
         let binding = self.show_binding(session.binding(None));
         let own = session.own_fqdn().ok();
         let (service, servicelen) = self.show(SERVICE, Some(session.service().as_bytes()));
@@ -200,11 +218,12 @@ impl Host {
         self.asking.set(false);
         self.gone.borrow_mut().clear();
         let transitions = conn.server().is_ok_and(|session| session.transitions());
-        // SAFETY: as in `server_params`; zeroes are what an exchange starts from.
-        unsafe {
-            (*self.server.get()).transition = transitions.then_some(transition);
-            self.out.get().write(std::mem::zeroed());
+        if let Params::Server(params) = &self.params {
+            // SAFETY: as in `server_params`.
+            unsafe { (*params.get()).transition = transitions.then_some(transition) };
         }
+        // SAFETY: as in `server_params`; zeroes are what an exchange starts from.
+        unsafe { self.out.get().write(std::mem::zeroed()) };
     }
 
     /// The end of an exchange, or of the connection: the mechanism's data go.
@@ -269,9 +288,9 @@ impl Host {
     fn show(&self, slot: usize, text: Option<&[u8]>) -> (*const c_char, c_uint) {
         let mut texts = self.texts.borrow_mut();
         let Some(place) = texts.get_mut(slot) else { return (null(), 0) };
-        let text = text.map(c_string);
-        if *place != text {
-            self.gone.borrow_mut().extend(std::mem::replace(place, text));
+        let shown = place.as_ref().map(|place| place.as_bytes());
+        if shown != text.map(before_nul) {
+            self.gone.borrow_mut().extend(std::mem::replace(place, text.map(c_string)));
         }
         place.as_ref().map_or((null(), 0), |text| (text.as_ptr(), text.as_bytes().len() as c_uint))
     }
@@ -279,7 +298,11 @@ impl Host {
     fn show_binding(&self, binding: Option<oxisasl::chanbind::ChannelBinding>) -> *const RawChannelBinding {
         let Some(binding) = binding else { return null() };
         let (name, _) = self.show(BINDING, Some(binding.name.as_bytes()));
-        let mut kept = self.binding_data.borrow_mut();
+        let place = self.binding.get_or_init(|| {
+            // SAFETY: as in `new`.
+            Box::new(Binding { raw: unsafe { std::mem::zeroed() }, data: RefCell::default() })
+        });
+        let mut kept = place.data.borrow_mut();
         if *kept != binding.data {
             *kept = binding.data;
         }
@@ -290,8 +313,8 @@ impl Host {
             data: kept.as_ptr(),
         };
         // SAFETY: as in `server_params`.
-        unsafe { self.binding.get().write(raw) };
-        self.binding.get()
+        unsafe { place.raw.get().write(raw) };
+        place.raw.get()
     }
 }
 
@@ -400,11 +423,11 @@ impl Conn {
     /// Shows the mechanism the names as they are now, if it is a plugin's.
     pub fn show_names(&self) {
         let Some(host) = self.host.get() else { return };
-        let (user, authid) = match self.session() {
-            Some(Session::Server(session)) => (session.user(), session.authid()),
-            Some(Session::Client(session)) => (session.user(), session.authid()),
+        let names = match self.session() {
+            Some(Session::Server(session)) => session.identity(),
+            Some(Session::Client(session)) => session.identity(),
             None => return,
         };
-        host.show_names(user.as_deref(), authid.as_deref());
+        host.show_names(names.user.as_deref(), names.authid.as_deref());
     }
 }
