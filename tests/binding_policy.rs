@@ -58,7 +58,7 @@ fn login(client: &ClientSession, server: &ServerSession, offered: &str) -> Resul
         answer = server.step(response.data().unwrap_or_default())?;
     }
     let first = String::from_utf8_lossy(&first).split(',').next().unwrap_or_default().to_owned();
-    Ok((start.mechanism, first))
+    Ok((start.mechanism.into_owned(), first))
 }
 
 #[test]

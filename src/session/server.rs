@@ -522,8 +522,7 @@ impl ServerSession {
         let options = self.options();
         let realm = self.realm();
         let cx = StoreCx { user_realm, ..self.store_cx(&options, realm.as_deref()) };
-        let chosen = store::select_for_lookup(&self.server.stores, &cx);
-        let ask = |flags| store::ask(chosen.as_deref().map_err(Error::clone)?, &cx, name, flags, &self.props);
+        let ask = |flags| store::lookup(&self.server.stores, &cx, name, flags, &self.props);
         // Both rounds are made in any case: a store may keep what it is asked for. A store that failed decides before one
         // that does not know the user; of a user who is both, the first round tells whether there is such a user.
         let authid = flags.contains(CanonFlags::AUTHID).then(|| ask(LookupFlags::default()));

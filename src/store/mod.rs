@@ -189,14 +189,6 @@ fn not_found(wanted: &str) -> Error {
     Error::new(Code::NoMech, format!("could not find auxprop plugin, was searching for '{wanted}'"))
 }
 
-/// As [`select`], for a look-up: that there is no store is told to the log.
-///
-/// # Errors
-/// As [`select`].
-pub fn select_for_lookup<'a, S: AsRef<dyn AuxProp>>(stores: &'a [S], cx: &StoreCx<'_>) -> Result<Vec<&'a dyn AuxProp>> {
-    select(stores, cx.options).inspect_err(|error| cx.log.log(Level::Debug, error.detail()))
-}
-
 /// Asks the selected stores for the requested properties of a user.
 ///
 /// # Errors
@@ -208,14 +200,7 @@ pub fn lookup<S: AsRef<dyn AuxProp>>(
     flags: LookupFlags,
     props: &Props,
 ) -> Result<()> {
-    ask(&select_for_lookup(stores, cx)?, cx, user, flags, props)
-}
-
-/// As [`lookup`], of stores that are [selected](select_for_lookup) already.
-///
-/// # Errors
-/// As [`lookup`].
-pub fn ask(chosen: &[&dyn AuxProp], cx: &StoreCx<'_>, user: &[u8], flags: LookupFlags, props: &Props) -> Result<()> {
+    let chosen = select(stores, cx.options).inspect_err(|error| cx.log.log(Level::Debug, error.detail()))?;
     let mut combined = Err(Error::from(Code::NoMech));
     for store in chosen {
         let one = store.lookup(cx, user, flags, props);

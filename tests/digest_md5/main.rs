@@ -255,7 +255,7 @@ fn questions_for_the_user() {
         if let Some(prompt) = error.prompts().iter().find(|prompt| prompt.kind == PromptKind::Realm) {
             assert_eq!(prompt.challenge.as_deref(), Some("Available realms: {a.b}, {c.d}."));
             assert_eq!(
-                (prompt.text.as_str(), prompt.default.as_deref()),
+                (prompt.text.as_ref(), prompt.default.as_deref()),
                 ("Please enter your realm", Some(&*setup.host))
             );
         }
