@@ -281,8 +281,14 @@ impl ServerSession {
     /// The mechanisms that are not offered, with the reasons.
     #[must_use]
     pub fn refusals(&self) -> String {
-        let refused: Vec<_> = self
-            .server
+        let refused = self.refused();
+        format!("not offered: {}", explain(refused.iter().map(|(name, refusal)| (name.as_str(), refusal))))
+    }
+
+    /// The mechanisms that are not offered, each with its reason.
+    #[must_use]
+    pub fn refused(&self) -> Vec<(String, Refusal)> {
+        self.server
             .registry
             .iter()
             .filter(|mechanism| mechanism.info().server.is_some())
@@ -292,10 +298,9 @@ impl ServerSession {
                     Some(listed) => self.offer(&**listed).err()?,
                     None => Refusal::NotListed("mech_list"),
                 };
-                Some((name, refusal))
+                Some((name.into_owned(), refusal))
             })
-            .collect();
-        format!("not offered: {}", explain(refused.iter().map(|(name, refusal)| (name.as_ref(), refusal))))
+            .collect()
     }
 
     /// Whether the connection may offer a mechanism. Where a binding must be used, only mechanisms that can are.
