@@ -527,12 +527,7 @@ impl ServerSession {
         let options = self.options();
         let realm = self.realm();
         let cx = StoreCx { user_realm, ..self.store_cx(&options, realm.as_deref()) };
-        let chosen = store::select(&self.server.stores, &options);
-        let log = |error: &Error| cx.log.log(Level::Debug, error.detail());
-        let ask = |flags| {
-            let chosen = chosen.as_deref().map_err(Error::clone).inspect_err(log)?;
-            store::ask(chosen, &cx, name, flags, &self.props)
-        };
+        let ask = |flags| store::lookup(&self.server.stores, &cx, name, flags, &self.props);
         // Both rounds are made in any case: a store may keep what it is asked for. A store that failed decides before one
         // that does not know the user; of a user who is both, the first round tells whether there is such a user.
         let authid = flags.contains(CanonFlags::AUTHID).then(|| ask(LookupFlags::default()));

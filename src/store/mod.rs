@@ -227,14 +227,6 @@ pub fn lookup<S: AsRef<dyn AuxProp>>(
     props: &Props,
 ) -> Result<()> {
     let chosen = select(stores, cx.options).inspect_err(|error| cx.log.log(Level::Debug, error.detail()))?;
-    ask(&chosen, cx, user, flags, props)
-}
-
-/// As [`lookup`], of stores that are [selected](select) already.
-///
-/// # Errors
-/// As [`lookup`].
-pub fn ask(chosen: &[&dyn AuxProp], cx: &StoreCx<'_>, user: &[u8], flags: LookupFlags, props: &Props) -> Result<()> {
     let mut combined = Err(Error::from(Code::NoMech));
     for store in chosen {
         let one = store.lookup(cx, user, flags, props);
