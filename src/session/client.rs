@@ -467,9 +467,11 @@ impl World for ClientSession {
     common_world!();
 
     fn canonicalize(&self, name: &[u8], flags: CanonFlags) -> Result<()> {
-        let cx = CanonCx { flags, realm: None, host: self.host() };
+        let options = self.options();
+        let log = self.hooks.log().unwrap_or(self.client.log.as_ref());
+        let cx = CanonCx { flags, realm: None, options: &options, log, host: self.host() };
         let mut canonical = self.hooks.canonicalize(name, &cx)?.unwrap_or_else(|| name.to_vec());
-        canonical = match self.options().get(None, "canon_user_plugin") {
+        canonical = match options.get(None, "canon_user_plugin") {
             Some(wanted) if wanted != Internal.name() => self.client.canon_user(&wanted)?.client(&canonical, &cx)?,
             _ => Internal.client(&canonical, &cx)?,
         };

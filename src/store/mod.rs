@@ -12,6 +12,7 @@ use crate::secret::Secret;
 pub mod auxprop_sasldb;
 pub mod bdb;
 pub mod gdbm;
+pub mod ldapdb;
 pub mod lmdb;
 pub mod memory;
 mod replace;

@@ -64,7 +64,7 @@ export! {
                 Err(error) => return error.code().number(),
             };
             let options = SideOptions { callbacks: CallbackOptions(list) };
-            let mut engine = Client::new().options(options).log(Syslog);
+            let mut engine = Client::new().options(options).log(Syslog).canonicalizer(Client::new().ldapdb());
             for canon in global::read(|global| global.canon_users.clone()) {
                 engine = engine.canonicalizer(canon);
             }
@@ -205,7 +205,8 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
     for store in global::write(|global| std::mem::take(&mut global.early_stores)) {
         engine = engine.store(store);
     }
-    engine = engine.store(Sasldb::new()).store(Sql::new());
+    let ldapdb = Client::new().ldapdb();
+    engine = engine.store(Sasldb::new()).store(Sql::new()).store(ldapdb.clone()).canonicalizer(ldapdb);
     for canon in global::read(|global| global.canon_users.clone()) {
         engine = engine.canonicalizer(canon);
     }

@@ -1,4 +1,4 @@
-/* What a library answers from a database: each argument group is an operation, each line of output its answer. */
+/* What a library answers from a store: each argument group is an operation, each line of output its answer. */
 #include <fcntl.h>
 #include <sasl/prop.h>
 #include <sasl/sasl.h>
@@ -58,7 +58,7 @@ static void store(const char *user, const char *name, const char *value)
 
 int main(int count, char **arg)
 {
-    if (sasl_server_init(callbacks, "sqltest") != SASL_OK) return 2;
+    if (sasl_server_init(callbacks, "storetest") != SASL_OK) return 2;
     for (int i = 1; i < count;) {
         const char *what = arg[i++];
         if (!strcmp(what, "can")) {
@@ -95,6 +95,10 @@ int main(int count, char **arg)
             for (int fd = 3; fd < 256; fd++)
                 if (taken[fd]) all++, closed += fstat(fd, &status) != 0 || status.st_ino != stranger;
             printf("%s, closed %d\n", all ? "taken" : "none taken", closed);
+        } else if (!strcmp(what, "again")) {
+            /* The library ends, and begins anew. */
+            sasl_done();
+            if (sasl_server_init(callbacks, "storetest") != SASL_OK) return 2;
         } else if (!strcmp(what, "fork")) {
             /* The child does what follows, then the parent does it too. */
             fflush(stdout);

@@ -1,0 +1,15 @@
+//! `auxprop_plugin: ldapdb` and `pwcheck_method: ldap` on Debian's slapd.
+
+#[path = "../rig/mod.rs"]
+mod rig;
+
+#[path = "../support/application.rs"]
+mod application;
+mod bind;
+mod directory;
+mod encrypted;
+mod hostile;
+mod logins;
+mod outage;
+mod process;
+mod stock;
