@@ -16,6 +16,7 @@ use crate::ldap::{Directory, Schema, escape};
 use crate::log::{Level, Log};
 use crate::props::Props;
 use crate::secret::Secret;
+use crate::sys::crypt;
 use crate::sys::ldap::{Connection, Failure, Replace, Scope, Search};
 
 mod settings;
@@ -93,6 +94,13 @@ impl Ldapdb {
     }
 }
 
+/// Whether this thread is opening libldap. That starts the client side of the SASL library of the process for its own use, which
+/// need not come, and brings its functions for mutexes: neither is the application's wish.
+#[must_use]
+pub fn is_opening_libldap() -> bool {
+    crate::sys::ldap::is_opening()
+}
+
 fn logged<T>(log: &dyn Log, result: Result<T>) -> Result<T> {
     result.inspect_err(|error| {
         if !matches!(error.code(), Code::NoUser | Code::BadParam) {
@@ -108,6 +116,13 @@ impl AuxProp for Ldapdb {
 
     fn is_configured(&self, options: &dyn Options) -> bool {
         settings::uri(options).is_some()
+    }
+
+    fn prepare(&self, options: &dyn Options) {
+        // What is missing is told to whoever needs it. The files that options name are read now, too.
+        let _ = crate::sys::ldap::load();
+        let _ = self.home(options);
+        let _ = crypt::load();
     }
 
     fn lookup(&self, cx: &StoreCx<'_>, user: &[u8], flags: LookupFlags, props: &Props) -> Result<()> {

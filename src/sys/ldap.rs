@@ -22,6 +22,7 @@ mod watch;
 use answer::Answer;
 pub use answer::{Bound, Failure, Found};
 pub use layer::Codec;
+pub use library::is_opening;
 use watch::Deadline;
 
 /// `LDAP *` and `LDAPMessage *`.
@@ -140,10 +141,38 @@ functions! {
     sockbuf_ctrl: unsafe extern "C" fn(*mut c_void, c_int, *mut c_void) -> c_int = c"ber_sockbuf_ctrl";
 }
 
+/// Opens the library, if it is not open yet, and has it read the system's configuration.
+///
+/// # Errors
+/// [`Failure::Missing`].
+pub fn load() -> Result<(), Failure> {
+    functions().map(drop)
+}
+
 fn functions() -> Result<&'static Functions, Failure> {
     static FUNCTIONS: OnceLock<Result<Functions, String>> = OnceLock::new();
     // Kept also when it fails: what has been loaded so far stays as it is.
-    FUNCTIONS.get_or_init(Functions::load).as_ref().map_err(|why| Failure::Missing(why.clone()))
+    let loaded = FUNCTIONS.get_or_init(|| {
+        library::opening(|| {
+            let functions = Functions::load()?;
+            functions.begin();
+            Ok(functions)
+        })
+    });
+    loaded.as_ref().map_err(|why| Failure::Missing(why.clone()))
+}
+
+impl Functions {
+    /// Has the library begin: it does so with the first connection, be it never made.
+    fn begin(&self) {
+        let mut raw = null_mut();
+        // SAFETY: the URI is a C string, and the pointer is written to; what it then has is let go of.
+        unsafe {
+            if (self.initialize)(&raw mut raw, c"ldap://localhost".as_ptr()) == SUCCESS {
+                (self.unbind)(raw, null_mut(), null_mut());
+            }
+        }
+    }
 }
 
 /// A setting of a connection, by the library's number for it.

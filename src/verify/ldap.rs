@@ -53,6 +53,12 @@ impl PasswordVerifier for Ldap {
         "ldap"
     }
 
+    fn prepare(&self, options: &dyn Options) {
+        // What is missing is told to whoever needs it. The files that options name are read now, too.
+        let _ = crate::sys::ldap::load();
+        let _ = self.home(options);
+    }
+
     fn verify(&self, attempt: &Attempt<'_>, password: &Secret) -> Result<()> {
         logged(attempt, self.home(attempt.options).and_then(|home| home.verify(attempt, password)))
     }

@@ -10,6 +10,14 @@ static int to_output(void *context, int level, const char *message)
     return SASL_OK;
 }
 
+/* libldap is not to find this one, which is of another interface than the one that it is made for. */
+int sasl_client_init(const sasl_callback_t *callbacks)
+{
+    (void)callbacks;
+    printf("libldap has found another library\n");
+    return SASL_OK;
+}
+
 int main(int count, char **arg)
 {
     static sasl_callback_t callbacks[] = {{SASL_CB_LOG, (int (*)())to_output, NULL}, {SASL_CB_LIST_END, NULL, NULL}};

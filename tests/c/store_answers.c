@@ -1,4 +1,5 @@
 /* What a library answers from a store: each argument group is an operation, each line of output its answer. */
+#define _DEFAULT_SOURCE
 #include <fcntl.h>
 #include <sasl/prop.h>
 #include <sasl/sasl.h>
@@ -56,6 +57,27 @@ static void store(const char *user, const char *name, const char *value)
     sasl_dispose(&conn);
 }
 
+/* What a client that may only use ANONYMOUS chooses, if its callbacks are heeded. */
+static int only_anonymous(void *context, const char *plugin, const char *option, const char **value, unsigned *length)
+{
+    (void)context; (void)plugin;
+    if (strcmp(option, "client_mech_list")) return SASL_FAIL;
+    *value = "ANONYMOUS";
+    if (length) *length = strlen(*value);
+    return SASL_OK;
+}
+static sasl_callback_t client_callbacks[] = {{SASL_CB_GETOPT, (int (*)(void))only_anonymous, NULL}, {SASL_CB_LIST_END, NULL, NULL}};
+
+static void client(const char *what)
+{
+    sasl_conn_t *conn = NULL;
+    int code = sasl_client_new("svc", "host.example", NULL, NULL, NULL, 0, &conn);
+    const char *list = NULL;
+    if (code == SASL_OK) code = sasl_listmech(conn, NULL, "", " ", "", &list, NULL, NULL);
+    printf("%s: %d %s\n", what, code, list && !strcmp(list, "ANONYMOUS") ? "its own" : "any");
+    sasl_dispose(&conn);
+}
+
 int main(int count, char **arg)
 {
     if (sasl_server_init(callbacks, "storetest") != SASL_OK) return 2;
@@ -99,6 +121,14 @@ int main(int count, char **arg)
             /* The library ends, and begins anew. */
             sasl_done();
             if (sasl_server_init(callbacks, "storetest") != SASL_OK) return 2;
+        } else if (!strcmp(what, "client")) {
+            if (sasl_client_init(client_callbacks) != SASL_OK) return 5;
+            client(what);
+        } else if (!strcmp(what, "unprepared")) {
+            client(what);
+        } else if (!strcmp(what, "confine")) {
+            if (chroot(arg[i]) != 0 || chdir("/") != 0) return 6;
+            i += 1;
         } else if (!strcmp(what, "fork")) {
             /* The child does what follows, then the parent does it too. */
             fflush(stdout);

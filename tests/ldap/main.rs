@@ -1,5 +1,7 @@
 //! `auxprop_plugin: ldapdb` and `pwcheck_method: ldap` on Debian's slapd.
 
+#[path = "../support/cc.rs"]
+mod cc;
 #[path = "../rig/mod.rs"]
 mod rig;
 

@@ -29,6 +29,41 @@ fn a_program_on_the_library_asks_again_after_its_end() {
     }
 }
 
+/// A program that confines itself once it has begun.
+#[test]
+fn a_program_that_cannot_open_files_any_more_has_its_directory() {
+    let library = Library::under_test();
+    if library.is_stock() {
+        return;
+    }
+    let slapd = start();
+    let dir = TempDir::new("confined");
+    let operations = format!("confine {} check alice {}", dir.path().display(), PASSWORD.replace(' ', "~"));
+    for options in [options(&slapd), bind::options(&slapd, BASE)] {
+        let said = answers(&library, &options, &operations);
+        assert_eq!(said, format!("check alice {PASSWORD}: 0\n"), "{options}");
+    }
+}
+
+/// libldap wants the client side of the library at its beginning. That is not the program's own, whose callbacks count; and it is
+/// there once libldap makes something of it.
+#[test]
+fn libldap_does_not_begin_the_client_side_in_the_program_s_place() {
+    let library = Library::under_test();
+    if library.is_stock() {
+        return;
+    }
+    let slapd = start();
+    let check = format!("check alice {}", PASSWORD.replace(' ', "~"));
+    let right = format!("check alice {PASSWORD}: 0\n");
+    let said = answers(&library, &options(&slapd), &format!("{check} client {check}"));
+    assert_eq!(said, format!("{right}client: 0 its own\n{right}"));
+    let said = answers(&library, &options(&slapd), &format!("{check} unprepared {check}"));
+    assert_eq!(said, format!("{right}unprepared: 0 any\n{right}"));
+    let said = answers(&library, "auxprop_plugin: sasldb\n", "unprepared");
+    assert_eq!(said, "unprepared: -12 any\n", "where there is no libldap nothing is begun");
+}
+
 /// A child neither uses nor ends the connection that its parent has.
 #[test]
 fn a_child_has_a_connection_of_its_own() {
@@ -41,8 +76,15 @@ fn a_child_has_a_connection_of_its_own() {
     let operations = format!("{check} fork {check} {check}");
     let said = answers(&library, &options(&slapd), &operations);
     assert_eq!(said, format!("check alice {PASSWORD}: 0\n").repeat(5));
-    let binds = slapd.output().matches("mech=SCRAM-SHA-256").count();
-    assert_eq!(binds, 2, "{}", slapd.output());
+    // The parent goes on with the one that it has had from the beginning.
+    let output = slapd.output();
+    let connections: Vec<&str> = output
+        .lines()
+        .filter(|line| line.contains(" PROXYAUTHZ "))
+        .filter_map(|line| line.split(' ').find(|word| word.starts_with("conn=")))
+        .collect();
+    let distinct: std::collections::HashSet<_> = connections.iter().collect();
+    assert_eq!((connections.first(), distinct.len()), (connections.last(), 2), "{output}");
 }
 
 /// A connection whose descriptor another file has taken is not used, and that file is neither written to nor closed.

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
+use crate::cc;
 use crate::directory::{PEOPLE, options_at, start, start_with, uri};
 use crate::rig::base::{Library, TempDir, free_port, must, repository};
 use crate::rig::slapd::Slapd;
@@ -16,22 +18,23 @@ pub fn libraries() -> Vec<Library> {
     libraries
 }
 
-fn program(directory: &Path) -> PathBuf {
-    let program = directory.join("answers");
-    let mut gcc = Command::new("gcc");
-    gcc.args(["-Wall", "-Wextra", "-Werror", "-Wno-cast-function-type", "-o"])
-        .arg(&program)
-        .arg(repository("tests/c/store_answers.c"));
-    must(gcc.arg("-lsasl2"));
-    program
+/// The program, compiled once.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let program = cc::scratch("ldap").join("answers");
+        let mut gcc = Command::new("gcc");
+        gcc.args(["-Wall", "-Wextra", "-Werror", "-Wno-cast-function-type", "-o"]).arg(&program);
+        must(gcc.arg(repository("tests/c/store_answers.c")).arg("-lsasl2"));
+        program
+    })
 }
 
 /// What the program says on a library with these options. A tilde stands for a blank.
 pub fn answers(library: &Library, options: &str, operations: &str) -> String {
     let dir = TempDir::new("answers");
-    let program = program(dir.path());
     dir.write("storetest.conf", options);
-    let mut command = library.command(program);
+    let mut command = library.command(program());
     command.env("SASL_CONF_PATH", dir.path()).env("LDAPNOINIT", "1");
     must(command.args(operations.split_whitespace().map(|word| word.replace('~', " "))))
 }

@@ -1,9 +1,27 @@
 //! Where `libldap` comes from. It authenticates to nobody here, but it binds to whatever SASL library it finds in the
-//! process, and starts that at its first connection.
+//! process, and starts that when it begins.
 
+use std::cell::Cell;
 use std::ffi::CStr;
 
 use crate::sys::dl::{self, Library};
+
+thread_local! {
+    static OPENING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is opening libldap.
+pub fn is_opening() -> bool {
+    OPENING.get()
+}
+
+/// Opens it by `work`, while [`is_opening`] says so.
+pub(super) fn opening<T>(work: impl FnOnce() -> T) -> T {
+    OPENING.set(true);
+    let done = work();
+    OPENING.set(false);
+    done
+}
 
 /// Those of OpenLDAP 2.5 and later, whose functions may be called from any thread.
 const SONAMES: [&CStr; 2] = [c"libldap.so.2", c"libldap-2.5.so.0"];
