@@ -52,6 +52,22 @@ fn it_binds_by_any_mechanism_and_with_its_layer() {
     assert!(slapd.output().contains("mech=SCRAM-SHA-512"));
 }
 
+/// Whom the socket of the machine tells the server of needs no password.
+#[test]
+fn it_binds_as_the_user_of_the_socket() {
+    let global = "authz-regexp \"^gidNumber=0\\\\+uidNumber=0,cn=peercred,cn=external,cn=auth$\" \
+                  \"uid=proxy,ou=people,dc=rig,dc=test\"\n";
+    let slapd = start_with(global, PEOPLE);
+    let socket = slapd.sandbox.dir.join("run/ldapi").display().to_string().replace('/', "%2F");
+    let uri = format!("ldapi://{socket}");
+    let external = format!("auxprop_plugin: ldapdb\nldapdb_uri: {uri}\nldapdb_mech: EXTERNAL\n");
+    Application::new(&external).login("SCRAM-SHA-1", "alice", PASSWORD).unwrap();
+    assert!(slapd.output().contains("mech=EXTERNAL"), "{}", slapd.output());
+    let network = external.replace(&uri, &crate::directory::uri(&slapd));
+    let error = Application::new(&network).login("PLAIN", "alice", PASSWORD).unwrap_err();
+    assert!(error.code() == Code::Fail && error.detail().contains("EXTERNAL"), "{error}");
+}
+
 /// What is longer than a packet of the layer, and than what is read at once.
 #[test]
 fn a_layer_carries_much_both_ways() {
