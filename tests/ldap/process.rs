@@ -8,7 +8,7 @@ use crate::directory::{options, start};
 use crate::rig::base::{Library, TempDir, must};
 use crate::rig::classic;
 use crate::rig::slapd::{Settings, Slapd};
-use crate::stock::{answers, libraries};
+use crate::stock::{answers, answers_of, libraries, program};
 
 const BASE: &str = "ldap_search_base: ou=people,dc=rig,dc=test\n";
 
@@ -42,6 +42,29 @@ fn a_program_that_cannot_open_files_any_more_has_its_directory() {
     for options in [options(&slapd), bind::options(&slapd, BASE)] {
         let said = answers(&library, &options, &operations);
         assert_eq!(said, format!("check alice {PASSWORD}: 0\n"), "{options}");
+    }
+}
+
+/// Without libldap there is an error with its reason, and everything else works.
+#[test]
+fn a_system_without_libldap_says_so() {
+    let library = Library::under_test();
+    let Some(own) = library.dir.clone() else { return };
+    let dir = TempDir::new("broken");
+    for name in ["libldap.so.2", "libldap-2.5.so.0"] {
+        dir.write(name, "no library\n");
+    }
+    let slapd = start();
+    let operations = format!("check alice {} exists alice unprepared", PASSWORD.replace(' ', "~"));
+    let log = dir.join("log");
+    for options in [options(&slapd), bind::options(&slapd, BASE)] {
+        let mut command = library.command(program());
+        command.env("LD_LIBRARY_PATH", std::env::join_paths([dir.path(), &own]).expect("a path")).env("LOG", &log);
+        let said = answers_of(command, &options, &operations);
+        assert_eq!(said, format!("check alice {PASSWORD}: -1\nexists alice: -1\nunprepared: -12 any\n"), "{options}");
+        let line = std::fs::read_to_string(&log).expect("the log");
+        assert!(line.contains("libldap-2.5.so.0: "), "{line}");
+        std::fs::remove_file(&log).expect("the log");
     }
 }
 

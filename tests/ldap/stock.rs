@@ -19,7 +19,7 @@ pub fn libraries() -> Vec<Library> {
 }
 
 /// The program, compiled once.
-fn program() -> &'static Path {
+pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let program = cc::scratch("ldap").join("answers");
@@ -32,9 +32,13 @@ fn program() -> &'static Path {
 
 /// What the program says on a library with these options. A tilde stands for a blank.
 pub fn answers(library: &Library, options: &str, operations: &str) -> String {
+    answers_of(library.command(program()), options, operations)
+}
+
+/// The same, from a command that runs the program.
+pub fn answers_of(mut command: Command, options: &str, operations: &str) -> String {
     let dir = TempDir::new("answers");
     dir.write("storetest.conf", options);
-    let mut command = library.command(program());
     command.env("SASL_CONF_PATH", dir.path()).env("LDAPNOINIT", "1");
     must(command.args(operations.split_whitespace().map(|word| word.replace('~', " "))))
 }
