@@ -9,6 +9,7 @@ use crate::log::{Log, NoLog};
 use crate::mech::Mechanism;
 use crate::registry::Registry;
 use crate::session::{ClientParams, ClientSession};
+use crate::store::ldapdb::Ldapdb;
 
 /// A client application: its options and mechanisms.
 #[derive(Clone)]
@@ -93,6 +94,12 @@ impl Client {
     /// [`crate::Code::NoMech`] when the option `client_mech_list` leaves no mechanism.
     pub fn session(self: &Arc<Self>, params: ClientParams) -> Result<ClientSession> {
         ClientSession::new(Arc::clone(self), params)
+    }
+
+    /// The store `ldapdb`, and canonicaliser of that name, which binds to directories as this client.
+    #[must_use]
+    pub fn ldapdb(self) -> Ldapdb {
+        Ldapdb::new(Arc::new(self))
     }
 
     pub(crate) fn canon_user(&self, name: &str) -> Result<&dyn CanonUser> {

@@ -4,7 +4,9 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::config::Options;
 use crate::error::{Code, Error, Result};
+use crate::log::Log;
 
 /// The longest canonical name, in bytes.
 pub const MAX_NAME: usize = 1024;
@@ -137,6 +139,10 @@ pub struct CanonCx<'a> {
     pub flags: CanonFlags,
     /// The realm of names that have none; server only.
     pub realm: Option<&'a str>,
+    /// The session's options.
+    pub options: &'a dyn Options,
+    /// The session's log.
+    pub log: &'a dyn Log,
     /// The session's hooks, for a canonicaliser that belongs to the same application.
     pub host: &'a dyn Any,
 }
@@ -230,9 +236,12 @@ pub fn default_proxy_policy(user: &[u8], authid: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::NoOptions;
+    use crate::log::NoLog;
 
     fn canon(name: &str, realm: Option<&str>) -> Result<Vec<u8>> {
-        Internal.server(name.as_bytes(), &CanonCx { flags: CanonFlags::AUTHID, realm, host: &() })
+        let cx = CanonCx { flags: CanonFlags::AUTHID, realm, options: &NoOptions, log: &NoLog, host: &() };
+        Internal.server(name.as_bytes(), &cx)
     }
 
     #[test]

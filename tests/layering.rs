@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 /// The layers, the innermost first. A module may use those of its own layer and of the layers before it.
 const LAYERS: &[&[&str]] = &[
     &["error", "prompt", "secret", "text", "rng", "log", "b64", "crypto", "sys"],
-    &["config", "props", "identity", "policy", "chanbind", "gss", "hooks", "layer", "syslog"],
-    &["ctx", "mech", "store", "verify"],
+    &["config", "props", "identity", "policy", "chanbind", "gss", "hooks", "layer", "pool", "syslog"],
+    &["ctx", "mech", "ldap", "store", "verify"],
     &["registry", "server", "client", "session", "apop"],
 ];
 
 /// Within a layer, who may not see whom: mechanisms get all they need through `ctx`, and back ends know of no mechanism.
 const APART: &[(&str, &[&str])] = &[
-    ("mech", &["store", "verify", "sys"]),
-    ("ctx", &["store", "verify", "sys", "mech"]),
+    ("mech", &["ldap", "store", "verify", "sys"]),
+    ("ctx", &["ldap", "store", "verify", "sys", "mech"]),
+    ("ldap", &["mech", "ctx", "store", "verify"]),
     ("store", &["mech", "ctx"]),
     ("verify", &["mech", "ctx"]),
 ];

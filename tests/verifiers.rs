@@ -90,7 +90,7 @@ fn an_unknown_word_is_told_those_that_are_of_use() {
     assert_eq!(error.code(), Code::NoMech);
     let lines = log.0.lock().unwrap().join("\n");
     assert!(lines.contains("unknown password verifier pan in pwcheck_method"), "{lines}");
-    assert!(lines.contains("pam, shadow, passwd, pwcheck") && !lines.contains("kerberos"), "{lines}");
+    assert!(lines.contains("pam, ldap, shadow, passwd, pwcheck") && !lines.contains("kerberos"), "{lines}");
 }
 
 #[test]

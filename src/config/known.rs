@@ -39,7 +39,8 @@ pub fn find(name: &str) -> Option<&'static Known> {
 }
 
 /// The password verifiers that `pwcheck_method` can name.
-pub const VERIFIERS: &[&str] = &["auxprop", "sasldb", "saslauthd", "authdaemond", "pam", "shadow", "passwd", "pwcheck"];
+pub const VERIFIERS: &[&str] =
+    &["auxprop", "sasldb", "saslauthd", "authdaemond", "pam", "ldap", "shadow", "passwd", "pwcheck"];
 
 /// The password verifiers that `pwcheck_method` can name in vain: nobody gets in by them. With each the reason, and what to do.
 pub const UNAVAILABLE: &[(&str, &str)] = &[
@@ -116,13 +117,26 @@ known! {
         "sql_timeout" Number "10" "the seconds that connecting to a host may take, and as many that a statement may";
     }
     "ldapdb" {
-        "ldapdb_uri" Text "" "the directory's servers";
+        "ldapdb_uri" Text "" "the directory's servers, as URIs";
         "ldapdb_id" Text "" "the identity that binds and acts for the users";
         "ldapdb_pw" Text "" "its password";
-        "ldapdb_mech" Text "" "the mechanism that it binds with";
-        "ldapdb_rc" Text "" "a file in place of ldaprc";
+        "ldapdb_mech" Text "" "the mechanism that it binds with; without one the best that the server offers";
+        "ldapdb_rc" Text "" "a file of settings, as ldap.conf(5) has them";
         "ldapdb_starttls" Text "" "try or demand: whether TLS is started";
         "ldapdb_canon_attr" Text "" "the attribute that holds a user's canonical name";
+        "ldapdb_timeout" Number "5" "the seconds that connecting to a server may take, and as many that an answer may";
+    }
+    "ldap" {
+        "ldap_servers" Text "ldap://localhost/" "the directory's servers, as URIs";
+        "ldap_start_tls" Flag "no" "whether TLS is started; without it there is no connection then";
+        "ldap_rc" Text "" "a file of settings, as ldap.conf(5) has them";
+        "ldap_timeout" Number "5" "the seconds that connecting to a server may take, and as many that an answer may";
+        "ldap_bind_dn" Text "" "the entry that searches; without it nobody";
+        "ldap_bind_pw" Text "" "its password";
+        "ldap_search_base" Text "" "where the search for a user begins";
+        "ldap_scope" Text "sub" "how deep it goes: sub, one or base";
+        "ldap_filter" Text "(uid=%u)" "whom it finds: %u user, %U and %d what is before and behind an @ in it, %r realm, %s service";
+        "ldap_user_dn" Text "" "the name of a user's entry, where no search is needed";
     }
     "DIGEST-MD5" {
         "digest_weak_ciphers" Flag "yes" "whether the ciphers rc4-40, rc4-56 and des may be used";

@@ -5,10 +5,11 @@ use std::cell::{Cell, RefCell};
 
 use super::{ClientMech, ClientStep, Mechanism, ServerMech, Step};
 use crate::chanbind::ChannelBinding;
+use crate::config::NoOptions;
 use crate::ctx::{BindingChoice, ClientCx, ClientWorld, ServerCx, ServerWorld, World};
 use crate::error::{Code, Error, Result};
 use crate::identity::{CanonCx, CanonFlags, CanonUser, CanonicalName, Identity, Internal, check_length};
-use crate::log::Level;
+use crate::log::{Level, NoLog};
 use crate::policy::{SecurityFlags, SecurityProps, Ssf};
 use crate::prompt::{Prompt, PromptKind};
 use crate::props::Props;
@@ -210,7 +211,8 @@ impl World for TestServer {
     shared_world!();
 
     fn canonicalize(&self, name: &[u8], flags: CanonFlags) -> Result<()> {
-        let name = Internal.server(name, &CanonCx { flags, realm: None, host: &() })?;
+        let name =
+            Internal.server(name, &CanonCx { flags, realm: None, options: &NoOptions, log: &NoLog, host: &() })?;
         check_length(&name)?;
         self.shared.take_name(&name, flags);
         if let Some(code) = self.store_error {
@@ -271,7 +273,8 @@ impl World for TestClient {
     shared_world!();
 
     fn canonicalize(&self, name: &[u8], flags: CanonFlags) -> Result<()> {
-        let name = Internal.client(name, &CanonCx { flags, realm: None, host: &() })?;
+        let name =
+            Internal.client(name, &CanonCx { flags, realm: None, options: &NoOptions, log: &NoLog, host: &() })?;
         self.shared.take_name(&name, flags);
         Ok(())
     }

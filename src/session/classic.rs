@@ -13,6 +13,9 @@ use crate::registry::MechanismRef;
 use crate::secret::Secret;
 use crate::store::{self, Change, LookupFlags, StoreCx};
 
+/// What stores that are shared with the interface of 2.1 may have of a password besides.
+const OTHER_FORMS: &[&str] = &["userPassword", "authPassword"];
+
 impl ServerSession {
     /// Whom a name means.
     pub(super) fn account(&self, name: &[u8]) -> Account {
@@ -70,7 +73,7 @@ impl ServerSession {
                 // Where a session's realm is empty any realm may be meant, and this secret is good for one only.
                 let unclear = self.realm().is_some_and(|realm| realm.is_empty());
                 let left_out = if unclear { Some("DIGEST-MD5") } else { None };
-                self.store_secrets(name, &account, password, left_out)?;
+                self.store_secrets(name, &account, password, left_out, OTHER_FORMS)?;
                 match left_out {
                     None => Ok(()),
                     Some(mechanism) => {
@@ -89,7 +92,7 @@ impl ServerSession {
         let account = self.account(name);
         if !self.has_secrets_of(&account, password) {
             // The login has succeeded; that its secret could not be stored is in the log.
-            let _ = self.store_secrets(name, &account, password, None);
+            let _ = self.store_secrets(name, &account, password, None, &[]);
         }
     }
 
@@ -98,9 +101,16 @@ impl ServerSession {
         self.server.registry.iter().filter_map(|mechanism| Some((mechanism, mechanism.own_secret()?)))
     }
 
-    /// Stores the secret of each mechanism but one, all or none of them. Of the one nothing is left: it would be good for
-    /// the old password.
-    fn store_secrets(&self, name: &[u8], account: &Account, password: &Secret, left_out: Option<&str>) -> Result<()> {
+    /// Stores the secret of each mechanism but one, all or none of them. Of the one, and of these properties, nothing is left:
+    /// they would be good for the old password.
+    fn store_secrets(
+        &self,
+        name: &[u8],
+        account: &Account,
+        password: &Secret,
+        left_out: Option<&str>,
+        obsolete: &[&str],
+    ) -> Result<()> {
         let chosen = self.with_secrets().filter(|(mechanism, _)| Some(mechanism.info().name.as_ref()) != left_out);
         let options = self.options();
         let secrets = chosen
@@ -110,7 +120,8 @@ impl ServerSession {
             .collect::<Result<Vec<_>>>()?;
         let new = secrets.iter().map(|(_, property, values)| Change { name: property, values: &values[..] });
         let old = self.with_secrets().filter(|(mechanism, _)| Some(mechanism.info().name.as_ref()) == left_out);
-        let changes: Vec<_> = new.chain(old.map(|(_, property)| Change { name: property, values: &[] })).collect();
+        let gone = old.map(|(_, property)| property).chain(obsolete.iter().copied());
+        let changes: Vec<_> = new.chain(gone.map(|property| Change { name: property, values: &[] })).collect();
         let stored = self.change(account, &changes);
         for (mechanism, ..) in &secrets {
             match &stored {
@@ -126,10 +137,11 @@ impl ServerSession {
 
     fn remove_secrets(&self, name: &[u8], account: &Account) -> Result<()> {
         let props = self.stored(account)?;
-        if !self.with_secrets().any(|(_, property)| props.first(&format!("*{property}")).is_some()) {
+        let all = || self.with_secrets().map(|(_, property)| property).chain(OTHER_FORMS.iter().copied());
+        if !all().any(|property| props.first(&format!("*{property}")).is_some()) {
             return Err(Error::from(Code::NoUser));
         }
-        let changes: Vec<_> = self.with_secrets().map(|(_, property)| Change { name: property, values: &[] }).collect();
+        let changes: Vec<_> = all().map(|property| Change { name: property, values: &[] }).collect();
         let name = String::from_utf8_lossy(name);
         match self.change(account, &changes) {
             Ok(()) => {
@@ -155,7 +167,8 @@ impl ServerSession {
     /// The secrets that stores have for a user.
     fn stored(&self, account: &Account) -> Result<Props> {
         let props = Props::new();
-        props.request(self.with_secrets().map(|(_, property)| format!("*{property}")));
+        let all = self.with_secrets().map(|(_, property)| property).chain(OTHER_FORMS.iter().copied());
+        props.request(all.map(|property| format!("*{property}")));
         self.with_store_cx(account, |cx| {
             store::lookup(&self.server.stores, cx, &account.user, LookupFlags::default(), &props)
         })?;

@@ -463,10 +463,12 @@ impl World for ClientSession {
     common_world!();
 
     fn canonicalize(&self, name: &[u8], flags: CanonFlags) -> Result<()> {
-        let cx = CanonCx { flags, realm: None, host: self.host() };
+        let options = self.options();
+        let log = self.hooks.log().unwrap_or(self.client.log.as_ref());
+        let cx = CanonCx { flags, realm: None, options: &options, log, host: self.host() };
         let own = self.hooks.canonicalize(name, &cx)?;
         let name = own.as_deref().unwrap_or(name);
-        let canonical = match self.options().get(None, "canon_user_plugin") {
+        let canonical = match options.get(None, "canon_user_plugin") {
             Some(wanted) if wanted != Internal.name() => self.client.canon_user(&wanted)?.client(name, &cx)?,
             _ => Internal.client(name, &cx)?,
         };

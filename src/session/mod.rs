@@ -18,6 +18,7 @@ use crate::policy::{SecurityProps, SessionFlags, Ssf};
 use crate::registry::MechanismRef;
 
 pub mod address;
+mod bind;
 mod classic;
 pub mod client;
 mod password;

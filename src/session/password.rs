@@ -263,6 +263,9 @@ impl ServerSession {
                     self.write_log(Level::Note, &format!("{}: set secret for {name}", info.name));
                 }
                 Err(error) if error.code() == Code::NoChange => {}
+                Err(error) if stored && error.code() == Code::ConstraintViolat => {
+                    self.write_log(Level::Warn, &format!("{}: no place for the secret of {name}: {error}", info.name));
+                }
                 Err(error) => {
                     self.write_log(Level::Err, &format!("{}: failed to set secret for {name}: {error}", info.name));
                     // That a mechanism has no place for its secret says less than why there is none.

@@ -509,10 +509,12 @@ impl ServerSession {
             return Err(Error::param("canonicalisation of a name for neither identity"));
         }
         let realm = self.realm();
-        let cx = CanonCx { flags, realm: realm.as_deref(), host: self.host() };
+        let options = self.options();
+        let log = self.hooks.log().unwrap_or(self.server.log.as_ref());
+        let cx = CanonCx { flags, realm: realm.as_deref(), options: &options, log, host: self.host() };
         let own = self.hooks.canonicalize(name, &cx)?;
         let name = own.as_deref().unwrap_or(name);
-        let canonical = match self.options().get(None, "canon_user_plugin") {
+        let canonical = match options.get(None, "canon_user_plugin") {
             Some(wanted) if wanted != Internal.name() => self.server.canon_user(&wanted)?.server(name, &cx)?,
             _ => Internal.server(name, &cx)?,
         };

@@ -16,6 +16,7 @@ pub mod bulk;
 pub mod gdbm;
 mod kept_file;
 mod lanes;
+pub mod ldapdb;
 pub mod lmdb;
 mod marks;
 pub mod memory;

@@ -1,7 +1,7 @@
 //! Libraries of the system that are opened when they are first needed, so that a program which never needs them does not
 //! need to have them.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::ptr::NonNull;
 
 /// A library. It stays open for as long as the process runs: what it has started may not be taken from under it.
@@ -13,9 +13,33 @@ impl Library {
     /// # Errors
     /// What the loader says, with the name of the file that it missed or could not use.
     pub(super) fn open(soname: &CStr) -> Result<Self, String> {
+        Self::with(soname, 0).ok_or_else(|| loader_error(soname))
+    }
+
+    /// The same, but so that it finds the functions of the libraries that it needs before any of the program's. No other
+    /// library may take the place of the C library's then.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(super) fn open_apart(soname: &CStr) -> Result<Self, String> {
+        Self::with(soname, libc::RTLD_DEEPBIND).ok_or_else(|| loader_error(soname))
+    }
+
+    /// The library, if it is in the process already.
+    pub(super) fn loaded(soname: &CStr) -> Option<Self> {
+        Self::with(soname, libc::RTLD_NOLOAD)
+    }
+
+    fn with(soname: &CStr, more: c_int) -> Option<Self> {
         // SAFETY: the name is a C string. Opening runs the library's constructors, which are the system's own.
-        let handle = unsafe { libc::dlopen(soname.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
-        NonNull::new(handle).map(Library).ok_or_else(|| loader_error(soname))
+        let handle = unsafe { libc::dlopen(soname.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL | more) };
+        NonNull::new(handle).map(Library)
+    }
+
+    /// Where one of its functions is, or of the libraries that it needs.
+    pub(super) fn address(&self, name: &CStr) -> Option<NonNull<c_void>> {
+        // SAFETY: the handle came from dlopen and is never closed, and the name is a C string.
+        NonNull::new(unsafe { libc::dlsym(self.0.as_ptr(), name.as_ptr()) })
     }
 
     /// One of its functions.
@@ -27,12 +51,16 @@ impl Library {
     /// `F` must be the type of a pointer to the function that has this name in the library.
     pub(super) unsafe fn function<F: Copy>(&self, name: &CStr) -> Result<F, String> {
         const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
-        // SAFETY: the handle came from dlopen and is never closed, and the name is a C string.
-        let address = unsafe { libc::dlsym(self.0.as_ptr(), name.as_ptr()) };
-        let address = NonNull::new(address).ok_or_else(|| loader_error(name))?;
+        let address = self.address(name).ok_or_else(|| loader_error(name))?;
         // SAFETY: both are pointers, and by this function's contract the address is that of an `F`.
         Ok(unsafe { std::mem::transmute_copy(&address) })
     }
+}
+
+/// Where a function is that the program, or a library that it was started with, has under this name.
+pub(super) fn visible(name: &CStr) -> Option<NonNull<c_void>> {
+    // SAFETY: the name is a C string.
+    NonNull::new(unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) })
 }
 
 fn loader_error(name: &CStr) -> String {

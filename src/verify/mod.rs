@@ -12,6 +12,7 @@ use crate::secret::Secret;
 pub mod authdaemond;
 pub mod auxprop;
 mod hashed;
+pub mod ldap;
 pub mod pam;
 pub mod passwd;
 pub mod pwcheck;
@@ -31,6 +32,7 @@ pub fn builtin() -> Vec<Arc<dyn PasswordVerifier>> {
         Arc::new(saslauthd::Saslauthd),
         Arc::new(authdaemond::Authdaemond),
         Arc::new(pam::Pam),
+        Arc::new(ldap::Ldap::default()),
         Arc::new(shadow::Shadow),
         Arc::new(passwd::Passwd),
         Arc::new(pwcheck::Pwcheck),

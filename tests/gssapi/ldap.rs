@@ -3,7 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use super::rig::base::Library;
+use super::cc;
+use super::rig::base::{Library, must};
 use super::rig::kdc::Kdc;
 use super::rig::sandbox::Sandbox;
 use super::rig::slapd::{HOST, Settings, Slapd, WhoAmI, who_am_i};
@@ -29,9 +30,12 @@ fn servers() -> Vec<Library> {
 }
 
 fn start(library: &Library, kdc: &Kdc, global: &str) -> Slapd {
+    start_with(library, kdc, &Settings { global, ..Settings::default() })
+}
+
+fn start_with(library: &Library, kdc: &Kdc, settings: &Settings) -> Slapd {
     let keytab = kdc.service(&format!("ldap/{HOST}"), &format!("ldap-keytab-{}", library.name));
-    let settings = Settings { global, ..Settings::default() };
-    Slapd::start(library, &settings, |sandbox: &Sandbox| {
+    Slapd::start(library, settings, |sandbox: &Sandbox| {
         fs::write(sandbox.dir.join("etc/krb5.conf"), kdc.configuration(&keytab)).expect("krb5.conf");
     })
 }
@@ -117,4 +121,52 @@ fn no_ticket_and_a_wrong_clock() {
         slapd.sandbox.log.expect("Clock skew too great");
     }
     assert!(slapd.alive());
+}
+
+const PEOPLE: &str = "dn: uid=alice,ou=people,dc=rig,dc=test
+objectClass: inetOrgPerson
+uid: alice
+cn: Alice
+sn: A
+authzTo: dn.regex:^uid=[^,]+,ou=people,dc=rig,dc=test$
+
+dn: uid=bob,ou=people,dc=rig,dc=test
+objectClass: inetOrgPerson
+uid: bob
+cn: Bob
+sn: B
+userPassword: battery staple
+
+";
+
+/// A server that looks for its users in a directory (`auxprop_plugin: ldapdb`) binds there with a ticket, and within the layer.
+#[test]
+fn a_store_of_users_binds_with_a_ticket() {
+    let kdc = Kdc::start();
+    let slapd = start_with(&Library::stock(), &kdc, &Settings { entries: PEOPLE, ..Settings::default() });
+    let cache = kdc.ticket("alice", &[]);
+    let program = cc::scratch("ldapdb").join("answers");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-Wall", "-Wno-cast-function-type", "-o"]).arg(&program).arg(cc::c_dir().join("store_answers.c"));
+    must(gcc.arg("-lsasl2"));
+    let conf = slapd.sandbox.dir.dir("conf");
+    let uri = format!("ldap://{HOST}:{}", slapd.port);
+    for mechanism in ["GSSAPI", "GSS-SPNEGO"] {
+        let options = format!("auxprop_plugin: ldapdb\nldapdb_uri: {uri}\nldapdb_mech: {mechanism}\n");
+        slapd.sandbox.dir.write("conf/storetest.conf", options);
+        for library in clients() {
+            let before = slapd.output().len();
+            let mut command = slapd.sandbox.command(&library, &program);
+            command.env("LDAPNOINIT", "1").env("KRB5CCNAME", &cache).env("SASL_CONF_PATH", &conf);
+            let said =
+                must(command.args(["check", "bob", "battery staple", "check", "bob", "wrong", "check", "carl", "x"]));
+            assert_eq!(
+                said, "check bob battery staple: 0\ncheck bob wrong: -13\ncheck carl x: -20\n",
+                "{}",
+                library.name
+            );
+            let output = slapd.output().split_off(before);
+            assert!(output.contains(&format!("mech={mechanism} bind_ssf=256 ")), "{}: {output}", library.name);
+        }
+    }
 }

@@ -130,8 +130,14 @@ fn a_directory_serves_users() {
     let slapd = Slapd::start(&library, &Settings { entries: PEOPLE, ..Settings::default() }, |_| ());
     let uri = format!("ldapdb_uri=ldap://127.0.0.1:{}", slapd.port);
     let proxy = ["ldapdb_id=proxy", "ldapdb_pw=for others", "ldapdb_mech=DIGEST-MD5"];
-    let server = End::new(&library).with(&["auxprop_plugin=ldapdb", &uri]).with(&proxy);
+    let own = End::new(&library).with(&["auxprop_plugin=ldapdb", &uri]).with(&proxy);
+    let server = own.clone().with(&["prefer_plugins=ldapdb"]);
     expect_users_of(&server, "ldapdb", "libldapdb.so");
+    if !library.is_stock() {
+        let built_in = talk("SCRAM-SHA-1", &own, &End::new(&Library::stock()));
+        built_in.expect("alice", 0);
+        assert!(!built_in.server.file_of("ldapdb").starts_with(DEBIAN), "{built_in:#?}");
+    }
     // As a canonicaliser it gives the user another name, which the client then is.
     let canon = server.with(&["canon_user_plugin=ldapdb", "ldapdb_canon_attr=mail", "auxprop_plugin=sasldb"]);
     let dir = TempDir::new("canon");

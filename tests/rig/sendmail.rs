@@ -184,13 +184,15 @@ pub fn authority() -> PathBuf {
 const NEW_KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
 
 /// Makes `name`.pem in `dir`, key and certificate, for the subject; the authority is in `ca`.
-fn certify(ca: &Path, dir: &Path, subject: &str, name: &str) {
-    openssl(dir, &format!("req {NEW_KEY} -subj /CN={subject} -keyout {name}.pem -out {name}.csr"));
+pub fn certify(ca: &Path, dir: &Path, subject: &str, name: &str) {
+    let kind = if subject.parse::<std::net::IpAddr>().is_ok() { "IP" } else { "DNS" };
+    let subject = format!("-subj /CN={subject} -addext subjectAltName={kind}:{subject}");
+    openssl(dir, &format!("req {NEW_KEY} {subject} -keyout {name}.pem -out {name}.csr"));
     let ca = ca.display();
     openssl(
         dir,
         &format!(
-            "x509 -req -days 3650 -in {name}.csr -CA {ca}/ca.pem -CAkey {ca}/ca.key -set_serial 1 -out {name}.crt"
+            "x509 -req -copy_extensions copy -days 3650 -in {name}.csr -CA {ca}/ca.pem -CAkey {ca}/ca.key -set_serial 1 -out {name}.crt"
         ),
     );
     let pem = dir.join(format!("{name}.pem"));

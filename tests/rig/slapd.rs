@@ -1,12 +1,13 @@
 //! Debian's unmodified `slapd` on a chosen library, from a configuration, database and port of its own, and the LDAP
 //! tools that talk to it.
 
+use std::fs;
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 
-use super::base::{Daemon, Library, free_port, listening, must, run};
+use super::base::{Daemon, Library, PATIENCE, free_port, listening, must, run, wait_until};
 use super::mount::Mounts;
 use super::sandbox::Sandbox;
 
@@ -26,6 +27,8 @@ pub struct Slapd {
     /// The TCP port on the loopback address.
     pub port: u16,
     pub mounts: Mounts,
+    /// The one for TLS from the first byte on; something listens there only if it has a certificate.
+    pub tls_port: u16,
     daemon: Daemon,
     pub sandbox: Sandbox,
 }
@@ -52,15 +55,21 @@ impl Slapd {
         let mut load = mounts.command(&sandbox, "/usr/sbin/slapadd");
         must(load.args(["-q", "-f"]).arg(&conf).arg("-l").arg(&ldif));
 
-        let port = free_port();
-        let mut command = mounts.command(&sandbox, "/usr/sbin/slapd");
-        let urls = format!("ldap://127.0.0.1:{port} {}", ldapi(&sandbox));
-        // -d: in the foreground; "stats" tells of each operation.
-        command.args(["-d", "stats", "-h", &urls, "-f"]).arg(&conf);
-        let mut daemon = Daemon::spawn("slapd", dir, &mut command);
-        let socket = dir.join("run/ldapi");
-        daemon.wait_ready(|| listening(port) && UnixStream::connect(&socket).is_ok());
-        Slapd { port, mounts, daemon, sandbox }
+        let (port, tls_port) = (free_port(), free_port());
+        let daemon = serve(&mounts, &sandbox, port, tls_port);
+        Slapd { port, mounts, tls_port, daemon, sandbox }
+    }
+
+    /// Ends the server at once, without a word to its clients.
+    pub fn kill(&mut self) {
+        self.daemon.stop();
+        // It is below what has been stopped, and goes a moment later.
+        assert!(wait_until(PATIENCE, || !self.alive()), "slapd does not end");
+    }
+
+    /// Starts it again.
+    pub fn up(&mut self) {
+        self.daemon = serve(&self.mounts, &self.sandbox, self.port, self.tls_port);
     }
 
     /// The process id of the server, or of what it runs below.
@@ -98,6 +107,22 @@ impl Slapd {
     pub fn who_am_i(&self, library: &Library, arguments: &[&str]) -> WhoAmI {
         who_am_i(self.tool(library, "ldapwhoami").args(["-N"]).args(arguments))
     }
+}
+
+fn serve(mounts: &Mounts, sandbox: &Sandbox, port: u16, tls_port: u16) -> Daemon {
+    let dir = &sandbox.dir;
+    let conf = dir.join("slapd.conf");
+    let mut urls = format!("ldap://127.0.0.1:{port} {}", ldapi(sandbox));
+    if fs::read_to_string(&conf).expect("configuration").contains("TLSCertificateFile") {
+        urls += &format!(" ldaps://127.0.0.1:{tls_port}");
+    }
+    let mut command = mounts.command(sandbox, "/usr/sbin/slapd");
+    // -d: in the foreground; "stats" tells of each operation.
+    command.args(["-d", "stats", "-h", &urls, "-f"]).arg(&conf);
+    let mut daemon = Daemon::spawn("slapd", dir, &mut command);
+    let socket = dir.join("run/ldapi");
+    daemon.wait_ready(|| listening(port) && UnixStream::connect(&socket).is_ok());
+    daemon
 }
 
 fn ldapi(sandbox: &Sandbox) -> String {

@@ -203,13 +203,16 @@ fn what_is_not_configured_is_not_asked() {
 #[test]
 fn the_older_interface_keeps_its_secrets_there_too() {
     for kind in KINDS {
-        let database = Database::start(kind, PROPERTIES);
+        let rows = "INSERT INTO properties VALUES ('alice', 'host.example', 'userPassword', 'of the other form');";
+        let database = Database::start(kind, &format!("{PROPERTIES} {rows}"));
         let application = Application::classic(&(database.options() + PROPERTY_STATEMENTS));
+        assert_eq!(application.works("alice", "of the other form").len(), 4, "{kind:?}");
         for password in ["first one", PASSWORD] {
             application.set("alice", Some(password)).unwrap();
             assert_eq!(application.works("alice", password), ["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5"], "{kind:?}");
         }
         assert_eq!(application.works("alice", "first one"), [""; 0], "{kind:?}");
+        assert_eq!(application.works("alice", "of the other form"), [""; 0], "{kind:?}");
         let all = database.run("SELECT val FROM properties;");
         assert!(!all.contains(PASSWORD), "{kind:?}: {all}");
         application.set("alice", None).unwrap();

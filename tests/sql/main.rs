@@ -3,7 +3,9 @@
 #[path = "../rig/mod.rs"]
 mod rig;
 
+#[path = "../support/application.rs"]
 mod application;
+
 mod hostile;
 mod logins;
 mod outage;

@@ -23,7 +23,7 @@ fn program(directory: &Path) -> PathBuf {
     let mut gcc = Command::new("gcc");
     gcc.args(["-Wall", "-Wextra", "-Werror", "-Wno-cast-function-type", "-o"])
         .arg(&program)
-        .arg(repository("tests/c/sql_answers.c"));
+        .arg(repository("tests/c/store_answers.c"));
     must(gcc.arg("-lsasl2"));
     program
 }
@@ -33,7 +33,7 @@ fn answers(database: &Database, library: &Library, options: &str, operations: &s
     let program = program(database.dir.path());
     let place =
         database.options().replace("sql_user: sasl", &format!("sql_user: {DB_PLAIN}")).replace(DB_PASSWORD, DB_PLAIN);
-    database.dir.write("sqltest.conf", format!("pwcheck_method: auxprop\n{place}{options}"));
+    database.dir.write("storetest.conf", format!("pwcheck_method: auxprop\n{place}{options}"));
     let mut command = library.command(program);
     command.env("SASL_CONF_PATH", database.dir.path());
     must(command.args(operations.split_whitespace().map(|word| word.replace('~', " "))))

@@ -15,7 +15,7 @@ use oxisasl::log::{Level, Log};
 use oxisasl::policy::{SecurityFlags, SecurityProps};
 use oxisasl::store::auxprop_sasldb::Sasldb;
 use oxisasl::store::sql::Sql;
-use oxisasl::{Secret, Server, ServerParams, ServerSession};
+use oxisasl::{Client, Secret, Server, ServerParams, ServerSession};
 
 use crate::failure::Failure;
 use crate::host;
@@ -69,7 +69,7 @@ impl Patient {
     fn new(subject: Subject, options: Option<ConfigFile>) -> Self {
         let lines = Lines::default();
         let server = Server::new(&subject.app).options(options.clone()).log(lines.clone());
-        let server = Arc::new(server.store(Sasldb::new()).store(Sql::new()));
+        let server = Arc::new(server.store(Sasldb::new()).store(Sql::new()).store(Client::new().ldapdb()));
         Patient { subject, options, server, lines }
     }
 

@@ -108,6 +108,7 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
         .then(|| format!("the application refuses the password database {path}"));
     let database = Secrets::new(database, refused);
     let engine = Server::classic(name).options(options).log(log.clone()).store(database).store(Sql::new());
+    let engine = engine.store(Client::new().ldapdb());
     // Of an application's own secrets only its connections know.
     if list.find(cb::SERVER_GETSECRET).is_none() {
         for mechanism in HIDDEN {

@@ -12,7 +12,7 @@ use oxisasl_capi_common::{arg, export};
 use crate::abi::Interact;
 use crate::conn::{CallbackAnswers, Conn, Hooks, Session, Slot};
 use crate::server::{connection, give_connection, give_progress, refused};
-use crate::{global, interact};
+use crate::{global, init, interact};
 
 export! {
     /// Makes a connection of a client with one server.
@@ -28,6 +28,7 @@ export! {
         flags: c_uint,
         pconn: *mut *mut Conn,
     ) -> c_int {
+        init::settle_client();
         let made = (|| {
             let (engine, global_list) = global::client()?;
             if pconn.is_null() || service.is_null() {

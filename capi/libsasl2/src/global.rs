@@ -26,6 +26,8 @@ pub struct Side<T> {
 pub struct Global {
     pub server: Option<Side<Server>>,
     pub client: Option<Side<Client>>,
+    /// Whether libldap takes the client side for initialised, which it then has to be when it makes a connection.
+    pub client_owed: bool,
     /// Whether anything was ever initialised.
     pub touched: bool,
     /// The options of the configuration file: a server loads them, clients see them too.
@@ -42,6 +44,7 @@ pub struct Global {
 static GLOBAL: RwLock<Global> = RwLock::new(Global {
     server: None,
     client: None,
+    client_owed: false,
     touched: false,
     config: None,
     plugin_path: None,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use oxisasl::config::{ConfigFile, Layered, Options as _, Verdict, search_path};
 use oxisasl::log::Level;
 use oxisasl::store::auxprop_sasldb::Sasldb;
+use oxisasl::store::ldapdb;
 use oxisasl::store::sql::Sql;
 use oxisasl::syslog::Syslog;
 use oxisasl::{Client, Code, Error, Result, Server, syslog};
@@ -52,31 +53,12 @@ export! {
     pub fn sasl_client_init(callbacks: *const Callback) -> c_int {
         // SAFETY: by this function's contract.
         let list = unsafe { List::new(callbacks) };
-        let _turn = global::turn();
-        hooks::lock_allocator();
-        if matches!(list.find(cb::GETPATH), Some((None, _))) {
-            return Code::BadParam.number();
+        if ldapdb::is_opening_libldap() {
+            // It is begun when libldap makes a connection of it: the application may have callbacks for it until then.
+            global::write(|global| global.client_owed = true);
+            return OK;
         }
-        let again = global::write(|global| global.client.as_mut().map(|side| side.count += 1).is_some());
-        if !again {
-            let path = match plugin_path(list) {
-                Ok(path) => path,
-                Err(error) => return error.code().number(),
-            };
-            let options = SideOptions { callbacks: CallbackOptions(list) };
-            let mut engine = Client::new().options(options).log(Syslog);
-            for canon in global::read(|global| global.canon_users.clone()) {
-                engine = engine.canonicalizer(canon);
-            }
-            let engine = Arc::new(engine);
-            utils::publish();
-            global::write(|global| {
-                global.touched = true;
-                global.client = Some(Side { count: 1, callbacks: list, engine });
-            });
-            load_plugins(list, |loader| loader.client(&path));
-        }
-        OK
+        client_init(list)
     }
 
     /// Undoes one `sasl_server_init`. The connections of the server must have been disposed of.
@@ -156,6 +138,9 @@ export! {
         unlock: Option<unsafe extern "C" fn(*mut std::ffi::c_void) -> c_int>,
         free: Option<unsafe extern "C" fn(*mut std::ffi::c_void)>,
     ) -> () {
+        if ldapdb::is_opening_libldap() {
+            return;
+        }
         if let (Some(alloc), Some(lock), Some(unlock), Some(free)) = (alloc, lock, unlock, free) {
             hooks::set_mutexes(Mutexes { alloc, lock, unlock, free });
         }
@@ -177,6 +162,41 @@ export! {
             *place = Some(path);
             OK
         })
+    }
+}
+
+fn client_init(list: List) -> c_int {
+    let _turn = global::turn();
+    hooks::lock_allocator();
+    if matches!(list.find(cb::GETPATH), Some((None, _))) {
+        return Code::BadParam.number();
+    }
+    let again = global::write(|global| global.client.as_mut().map(|side| side.count += 1).is_some());
+    if !again {
+        let path = match plugin_path(list) {
+            Ok(path) => path,
+            Err(error) => return error.code().number(),
+        };
+        let options = SideOptions { callbacks: CallbackOptions(list) };
+        let mut engine = Client::new().options(options).log(Syslog).canonicalizer(Client::new().ldapdb());
+        for canon in global::read(|global| global.canon_users.clone()) {
+            engine = engine.canonicalizer(canon);
+        }
+        let engine = Arc::new(engine);
+        utils::publish();
+        global::write(|global| {
+            global.touched = true;
+            global.client = Some(Side { count: 1, callbacks: list, engine });
+        });
+        load_plugins(list, |loader| loader.client(&path));
+    }
+    OK
+}
+
+/// Begins the client side where libldap has asked for it in vain.
+pub fn settle_client() {
+    if global::read(|global| global.client_owed && global.client.is_none()) {
+        client_init(List::NONE);
     }
 }
 
@@ -205,19 +225,22 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
     for store in global::write(|global| std::mem::take(&mut global.early_stores)) {
         engine = engine.store(store);
     }
-    engine = engine.store(Sasldb::new()).store(Sql::new());
+    let directory = Client::new().ldapdb();
+    engine = engine.store(Sasldb::new()).store(Sql::new()).store(directory.clone()).canonicalizer(directory);
     for canon in global::read(|global| global.canon_users.clone()) {
         engine = engine.canonicalizer(canon);
     }
-    engine.prepare();
+    let engine = Arc::new(engine);
     utils::publish();
     global::write(|global| {
         global.touched = true;
         if named {
             global.config = config.map(Arc::new);
         }
-        global.server = Some(Side { count: 1, callbacks: list, engine: Arc::new(engine) });
+        global.server = Some(Side { count: 1, callbacks: list, engine: Arc::clone(&engine) });
     });
+    // Only now are the options those of the file.
+    engine.prepare();
     load_plugins(list, |loader| match (&path, &listed) {
         (_, Some(entries)) => list::load(entries, loader).unwrap_or_default(),
         (Some(path), None) => loader.server(path),

@@ -1,25 +1,20 @@
-//! Connections that are kept, and made anew when the server has gone.
+//! Work on connections to a database.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::driver::{self, Engine, Link};
 use super::settings::Settings;
 use super::template::Statement;
+use crate::pool::{self, After};
 use crate::sys::sql::{Failure, Rows};
 
-/// How many connections are kept while nobody uses them.
-const IDLE_MAX: usize = 8;
-
 /// The connections to one database.
-pub(super) struct Pool {
-    idle: Mutex<Idle>,
-}
+pub(super) struct Pool(pool::Pool<Box<dyn Link>>);
 
-struct Idle {
-    /// Whose they are.
-    process: u32,
-    links: Vec<Box<dyn Link>>,
+impl pool::Link for Box<dyn Link> {
+    fn can_be_kept(&self) -> bool {
+        (**self).can_be_kept()
+    }
 }
 
 /// A connection in use.
@@ -78,7 +73,7 @@ impl Lease<'_> {
 
 impl Pool {
     pub(super) fn new() -> Self {
-        Pool { idle: Mutex::new(Idle { process: std::process::id(), links: Vec::new() }) }
+        Pool(pool::Pool::new())
     }
 
     /// Does some work on a connection. When one that was kept turns out to be lost, it is done again on a new one.
@@ -90,83 +85,20 @@ impl Pool {
         settings: &Settings,
         mut work: impl FnMut(&mut Lease<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        if let Some(mut link) = self.take() {
-            let (result, committing) = lease(&mut *link, settings, &mut work);
-            match &result {
-                Err(Failure::Lost(_)) if !committing => {
-                    // A server that has gone has taken all of them along.
-                    drop(link);
-                    self.clear();
-                }
-                Err(Failure::Lost(_) | Failure::Timeout) => return result,
-                _ => {
-                    self.keep(link);
-                    return result;
-                }
-            }
-        }
-        let mut link = connect(settings)?;
-        let (result, _) = lease(&mut *link, settings, &mut work);
-        if !matches!(result, Err(Failure::Lost(_) | Failure::Timeout)) {
-            self.keep(link);
-        }
-        result
+        self.0.with(
+            || connect(settings),
+            |link| {
+                let mut lease = Lease { link: &mut **link, timeout: settings.timeout, committing: false };
+                let result = work(&mut lease);
+                let after = match &result {
+                    Err(Failure::Lost(_)) if !lease.committing => After::Again,
+                    Err(Failure::Lost(_) | Failure::Timeout) => After::Drop,
+                    _ => After::Keep,
+                };
+                (result, after)
+            },
+        )
     }
-
-    fn take(&self) -> Option<Box<dyn Link>> {
-        loop {
-            let link = self.idle().links.pop()?;
-            if link.can_be_kept() {
-                return Some(link);
-            }
-        }
-    }
-
-    fn keep(&self, link: Box<dyn Link>) {
-        if !link.can_be_kept() {
-            return;
-        }
-        let mut idle = self.idle();
-        if idle.links.len() < IDLE_MAX {
-            idle.links.push(link);
-        } else {
-            drop(idle);
-            drop(link);
-        }
-    }
-
-    fn clear(&self) {
-        let links = std::mem::take(&mut self.idle().links);
-        drop(links);
-    }
-
-    /// What is kept, by this process. A child has its parent's connections, which it may neither use nor end.
-    fn idle(&self) -> MutexGuard<'_, Idle> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let process = std::process::id();
-        if idle.process != process {
-            idle.process = process;
-            std::mem::take(&mut idle.links).into_iter().for_each(std::mem::forget);
-        }
-        idle
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        // Those of a parent are forgotten.
-        drop(self.idle());
-    }
-}
-
-fn lease<T>(
-    link: &mut dyn Link,
-    settings: &Settings,
-    work: &mut impl FnMut(&mut Lease<'_>) -> Result<T, Failure>,
-) -> (Result<T, Failure>, bool) {
-    let mut lease = Lease { link, timeout: settings.timeout, committing: false };
-    let result = work(&mut lease);
-    (result, lease.committing)
 }
 
 /// A connection to the first host that has one.

@@ -10,7 +10,7 @@ use oxisasl::hooks::{PasswordChange, PasswordFlags};
 use oxisasl::store::auxprop_sasldb::Sasldb;
 use oxisasl::store::sql::Sql;
 use oxisasl::syslog::Syslog;
-use oxisasl::{Server, ServerParams};
+use oxisasl::{Client, Server, ServerParams};
 use oxisasl_tools::args::{Asked, Tool, application, only, text};
 use oxisasl_tools::failure::Failure;
 use oxisasl_tools::settings::{APPLICATION, Interface, Settings};
@@ -96,7 +96,12 @@ fn parse(mut parser: Parser) -> Result<Asked<Request>, Failure> {
 fn change(request: Request) -> Result<(), Failure> {
     // Whatever is wrong with the configuration is told before anyone types a password.
     let settings = Settings::read(Interface::Current, &request.application, request.database)?;
-    let server = Server::new(request.application).options(settings).store(Sasldb::new()).store(Sql::new()).log(Syslog);
+    let server = Server::new(request.application)
+        .options(settings)
+        .store(Sasldb::new())
+        .store(Sql::new())
+        .store(Client::new().ldapdb())
+        .log(Syslog);
     let params = ServerParams::new("sasldb").fqdn(host::name()?);
     let session = Arc::new(server).session(match request.realm {
         Some(realm) => params.realm(realm),

@@ -1,5 +1,7 @@
 //! Which mechanisms are offered, and why the others are not.
 
+use std::sync::Arc;
+
 use oxisasl::config::Options as _;
 use oxisasl::policy::Refusal;
 use oxisasl::registry::split_plus;
@@ -12,12 +14,12 @@ use super::report::Section;
 const ELSEWHERE: [&str; 3] = ["XOAUTH2", "OAUTHBEARER", "SRP"];
 
 /// Tells of each mechanism; the names of those that are offered.
-pub fn look(patient: &Patient, session: &ServerSession, section: &mut Section) -> Vec<String> {
+pub fn look(patient: &Patient, session: &ServerSession, section: &mut Section) -> Arc<[String]> {
     let offered = match session.mechanisms() {
         Ok(offered) => offered,
         Err(error) => {
             section.problem(error.detail(), "Write names of mechanisms into mech_list, with blanks between them.");
-            return Vec::new();
+            return Arc::default();
         }
     };
     if offered.is_empty() {

@@ -10,7 +10,7 @@ use oxisasl::mech::BUILTIN;
 const UNUSED: &[&str] = &["GS2-IAKERB"];
 
 /// The stores that are built in.
-const STORES: &[&str] = &["sasldb", "sql"];
+const STORES: &[&str] = &["sasldb", "sql", "ldapdb"];
 
 /// A plugin that distributions ship.
 pub struct Known {

@@ -1,9 +1,11 @@
-/* What a library answers from a database: each argument group is an operation, each line of output its answer. */
+/* What a library answers from a store: each argument group is an operation, each line of output its answer. */
+#define _DEFAULT_SOURCE
 #include <fcntl.h>
 #include <sasl/prop.h>
 #include <sasl/sasl.h>
 #include <sasl/saslplug.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -13,8 +15,15 @@
 static char taken[256];
 static ino_t stranger;
 
-static int no_log(void *context, int level, const char *message) { (void)context; (void)level; (void)message; return SASL_OK; }
-static sasl_callback_t callbacks[] = {{SASL_CB_LOG, (int (*)(void))no_log, NULL}, {SASL_CB_LIST_END, NULL, NULL}};
+/* To the file that LOG names, if it does. */
+static int write_log(void *context, int level, const char *message)
+{
+    (void)context;
+    FILE *file = getenv("LOG") ? fopen(getenv("LOG"), "a") : NULL;
+    if (file) fprintf(file, "%d %s\n", level, message), fclose(file);
+    return SASL_OK;
+}
+static sasl_callback_t callbacks[] = {{SASL_CB_LOG, (int (*)(void))write_log, NULL}, {SASL_CB_LIST_END, NULL, NULL}};
 
 static sasl_conn_t *connection(void)
 {
@@ -56,9 +65,30 @@ static void store(const char *user, const char *name, const char *value)
     sasl_dispose(&conn);
 }
 
+/* What a client that may only use ANONYMOUS chooses, if its callbacks are heeded. */
+static int only_anonymous(void *context, const char *plugin, const char *option, const char **value, unsigned *length)
+{
+    (void)context; (void)plugin;
+    if (strcmp(option, "client_mech_list")) return SASL_FAIL;
+    *value = "ANONYMOUS";
+    if (length) *length = strlen(*value);
+    return SASL_OK;
+}
+static sasl_callback_t client_callbacks[] = {{SASL_CB_GETOPT, (int (*)(void))only_anonymous, NULL}, {SASL_CB_LIST_END, NULL, NULL}};
+
+static void client(const char *what)
+{
+    sasl_conn_t *conn = NULL;
+    int code = sasl_client_new("svc", "host.example", NULL, NULL, NULL, 0, &conn);
+    const char *list = NULL;
+    if (code == SASL_OK) code = sasl_listmech(conn, NULL, "", " ", "", &list, NULL, NULL);
+    printf("%s: %d %s\n", what, code, list && !strcmp(list, "ANONYMOUS") ? "its own" : "any");
+    sasl_dispose(&conn);
+}
+
 int main(int count, char **arg)
 {
-    if (sasl_server_init(callbacks, "sqltest") != SASL_OK) return 2;
+    if (sasl_server_init(callbacks, "storetest") != SASL_OK) return 2;
     for (int i = 1; i < count;) {
         const char *what = arg[i++];
         if (!strcmp(what, "can")) {
@@ -95,6 +125,18 @@ int main(int count, char **arg)
             for (int fd = 3; fd < 256; fd++)
                 if (taken[fd]) all++, closed += fstat(fd, &status) != 0 || status.st_ino != stranger;
             printf("%s, closed %d\n", all ? "taken" : "none taken", closed);
+        } else if (!strcmp(what, "again")) {
+            /* The library ends, and begins anew. */
+            sasl_done();
+            if (sasl_server_init(callbacks, "storetest") != SASL_OK) return 2;
+        } else if (!strcmp(what, "client")) {
+            if (sasl_client_init(client_callbacks) != SASL_OK) return 5;
+            client(what);
+        } else if (!strcmp(what, "unprepared")) {
+            client(what);
+        } else if (!strcmp(what, "confine")) {
+            if (chroot(arg[i]) != 0 || chdir("/") != 0) return 6;
+            i += 1;
         } else if (!strcmp(what, "fork")) {
             /* The child does what follows, then the parent does it too. */
             fflush(stdout);

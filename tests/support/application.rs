@@ -1,4 +1,4 @@
-//! A server application with a database as its only store, and clients that log in to it.
+//! A server application with stores that are on other machines, as its options name them, and clients that log in to it.
 
 use std::sync::{Arc, Mutex};
 
@@ -60,7 +60,9 @@ impl Application {
     fn of(server: Server, options: &str) -> Self {
         let lines = Lines::default();
         let options = ConfigFile::parse("test.conf".as_ref(), options.as_bytes()).unwrap();
-        let server = server.store(Sql::new()).log(lines.clone()).options(options);
+        let ldapdb = Client::new().ldapdb();
+        let server = server.store(Sql::new()).store(ldapdb.clone()).canonicalizer(ldapdb);
+        let server = server.log(lines.clone()).options(options);
         Application { server: Arc::new(server), lines }
     }
 
