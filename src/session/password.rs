@@ -95,6 +95,11 @@ impl ServerSession {
         if let Some(Ok(())) = self.hooks.check_password(&user, password, &self.props) {
             return Ok(());
         }
+        // Whoever keeps passwords as C strings would compare what is before the NUL only, and the keys of HMAC are the same with
+        // NULs behind them.
+        if password.expose().contains(&0) {
+            return Err(Error::bad_auth("a password with a NUL in it"));
+        }
         let mut foreign = false;
         self.ask_verifiers(&user, &self.common.service, &mut |verifier, attempt| {
             foreign = verifier.is_foreign();
@@ -214,6 +219,9 @@ impl ServerSession {
         if !disable && change.password.is_none_or(|password| password.expose().is_empty()) {
             return Err(Error::param("the new password is empty"));
         }
+        if !disable {
+            refuse_nul(change.password)?;
+        }
         if change.flags.has(PasswordFlags::CURRENT_MECHANISM) && self.mechanism().is_none() {
             return Err(Error::param("No current SASL mechanism available"));
         }
@@ -322,5 +330,14 @@ impl ServerSession {
         let options = self.options();
         let realm = self.realm();
         store::can_store(&self.server.stores, &self.store_cx(&options, realm.as_deref()))
+    }
+}
+
+/// A password with a NUL is one that PLAIN and LOGIN cannot send and SASLprep prohibits (RFC 4616 section 2, RFC 4013): nobody could
+/// log in with it.
+pub(super) fn refuse_nul(password: Option<&Secret>) -> Result<()> {
+    match password {
+        Some(password) if password.expose().contains(&0) => Err(Error::param("the new password has a NUL in it")),
+        _ => Ok(()),
     }
 }
