@@ -5,7 +5,7 @@ use crate::config::Options;
 use crate::ctx::{ServerCx, World};
 use crate::error::{Code, Error, Result};
 use crate::hooks::{PasswordChange, PasswordFlags};
-use crate::identity::{CanonFlags, Naming, refuse_blank};
+use crate::identity::{CanonFlags, Naming, check_length, refuse_blank};
 use crate::log::Level;
 use crate::props::Props;
 use crate::secret::Secret;
@@ -227,6 +227,7 @@ impl ServerSession {
         }
         // The name is stored as it is: it is the administrator's, and not that of the session.
         refuse_blank(user)?;
+        check_length(user)?;
         self.store_password(user, change)
     }
 

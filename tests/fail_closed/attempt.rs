@@ -197,8 +197,8 @@ fn strangers(user: &str) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// What a wrong password may be answered with. The messages of PLAIN have their fields between NULs, and those of all mechanisms
-/// have a limit; a daemon's protocol has one, too.
+/// What a wrong password may be answered with. The messages of PLAIN have their fields between NULs, and those of all
+/// mechanisms have a limit; a daemon's protocol has one, too.
 fn refusals(what: &str, way: Way) -> &'static [Code] {
     match (what, way) {
         ("longer than any", Way::Checkpass) => &[Code::BadAuth, Code::Fail],
@@ -214,7 +214,8 @@ fn refusals(what: &str, way: Way) -> &'static [Code] {
 /// What a mechanism without a plaintext password may be answered with in a state.
 const CHALLENGED: [Code; 5] = [Code::NoUser, Code::BadAuth, Code::Fail, Code::Trans, Code::NoMech];
 
-/// How much is tried. The ways in do not know what store there is: with one of them all are tried, with the others the quickest.
+/// How much is tried. The ways in do not know what store there is: with one of them all are tried, with the others the
+/// quickest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
     All,

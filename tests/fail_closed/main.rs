@@ -1,6 +1,6 @@
-//! Every verifier of passwords, over every store, in every state that an account and a back end can be in, by every way in: nobody
-//! comes in who is not to, and the class of the error is the one in the table. Whoever is to come in does, so that a refusal
-//! means something.
+//! Every verifier of passwords, over every store, in every state that an account and a back end can be in, by every way in:
+//! nobody comes in who is not to, and the class of the error is the one in the table. Whoever is to come in does, so that a
+//! refusal means something.
 //!
 //! A new verifier or store needs a row of [`TABLE`]: its word of `pwcheck_method`, the type of its store, a function that makes
 //! it with [accounts](attempt::BackEnd) in every state, and what it answers. A new scheme needs a sample in `schemes.rs`.
@@ -53,26 +53,29 @@ enum Group {
 }
 
 #[rustfmt::skip]
-const TABLE: &[Row] = &[
-    Row { group: Group::Files, method: "auxprop", store: "Memory", of: "", make: stores::memory, answers: in_memory },
-    Row { group: Group::Files, method: "auxprop", store: "Sasldb", of: "LMDB", make: stores::lmdb, answers: stored },
-    Row { group: Group::Files, method: "auxprop", store: "Sasldb", of: "Berkeley DB", make: stores::berkeley, answers: with_passwords },
-    Row { group: Group::Files, method: "auxprop", store: "Sasldb", of: "GDBM", make: stores::gdbm, answers: with_passwords },
-    Row { group: Group::Files, method: "sasldb", store: "Sasldb", of: "LMDB", make: stores::lmdb, answers: stored },
-    Row { group: Group::Files, method: "sasldb", store: "Sasldb", of: "that of 1.5", make: stores::classic, answers: classic },
-    Row { group: Group::Databases, method: "auxprop", store: "Sql", of: "SQLite", make: stores::sqlite, answers: stored },
-    Row { group: Group::Databases, method: "auxprop", store: "Sql", of: "PostgreSQL", make: stores::postgres, answers: stored },
-    Row { group: Group::Databases, method: "auxprop", store: "Sql", of: "MariaDB", make: stores::mariadb, answers: stored },
-    Row { group: Group::Accounts, method: "shadow", store: "", of: "", make: accounts::shadow, answers: shadow },
-    Row { group: Group::Accounts, method: "passwd", store: "", of: "", make: accounts::passwd, answers: passwd },
-    Row { group: Group::Accounts, method: "pam", store: "", of: "pam_unix", make: accounts::pam, answers: yes_or_no },
-    Row { group: Group::Accounts, method: "kerberos_v4", store: "", of: "", make: accounts::nothing, answers: nobody },
-    Row { group: Group::Accounts, method: "kerberos_v5", store: "", of: "", make: accounts::nothing, answers: nobody },
-    Row { group: Group::Accounts, method: "sia", store: "", of: "", make: accounts::nothing, answers: nobody },
-    Row { group: Group::Daemons, method: "saslauthd", store: "", of: "shadow", make: accounts::saslauthd, answers: yes_or_no },
-    Row { group: Group::Daemons, method: "pwcheck", store: "", of: "shadow", make: accounts::pwcheck, answers: yes_or_no },
-    Row { group: Group::Daemons, method: "authdaemond", store: "", of: "authpam", make: accounts::authdaemond, answers: yes_or_no },
-];
+const TABLE: &[Row] = {
+    use Group::{Accounts, Daemons, Databases, Files};
+    &[
+    Row { group: Files, method: "auxprop", store: "Memory", of: "", make: stores::memory, answers: in_memory },
+    Row { group: Files, method: "auxprop", store: "Sasldb", of: "LMDB", make: stores::lmdb, answers: stored },
+    Row { group: Files, method: "auxprop", store: "Sasldb", of: "Berkeley", make: stores::berkeley, answers: with_passwords },
+    Row { group: Files, method: "auxprop", store: "Sasldb", of: "GDBM", make: stores::gdbm, answers: with_passwords },
+    Row { group: Files, method: "sasldb", store: "Sasldb", of: "LMDB", make: stores::lmdb, answers: stored },
+    Row { group: Files, method: "sasldb", store: "Sasldb", of: "that of 1.5", make: stores::classic, answers: classic },
+    Row { group: Databases, method: "auxprop", store: "Sql", of: "SQLite", make: stores::sqlite, answers: stored },
+    Row { group: Databases, method: "auxprop", store: "Sql", of: "PostgreSQL", make: stores::postgres, answers: stored },
+    Row { group: Databases, method: "auxprop", store: "Sql", of: "MariaDB", make: stores::mariadb, answers: stored },
+    Row { group: Accounts, method: "shadow", store: "", of: "", make: accounts::shadow, answers: shadow },
+    Row { group: Accounts, method: "passwd", store: "", of: "", make: accounts::passwd, answers: passwd },
+    Row { group: Accounts, method: "pam", store: "", of: "pam_unix", make: accounts::pam, answers: yes_or_no },
+    Row { group: Accounts, method: "kerberos_v4", store: "", of: "", make: accounts::nothing, answers: nobody },
+    Row { group: Accounts, method: "kerberos_v5", store: "", of: "", make: accounts::nothing, answers: nobody },
+    Row { group: Accounts, method: "sia", store: "", of: "", make: accounts::nothing, answers: nobody },
+    Row { group: Daemons, method: "saslauthd", store: "", of: "shadow", make: accounts::saslauthd, answers: yes_or_no },
+    Row { group: Daemons, method: "pwcheck", store: "", of: "shadow", make: accounts::pwcheck, answers: yes_or_no },
+    Row { group: Daemons, method: "authdaemond", store: "", of: "authpam", make: accounts::authdaemond, answers: yes_or_no },
+    ]
+};
 
 /// A store that can fail. Whoever has nothing that a password is compared with is nobody to a verifier.
 fn stored(state: State) -> Answer {

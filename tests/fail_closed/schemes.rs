@@ -1,4 +1,5 @@
-//! Every scheme in which a password can be stored: it lets the password in and nothing else, and no damage makes it let anyone in.
+//! Every scheme in which a password can be stored: it lets the password in and nothing else, and no damage makes it let
+//! anyone in.
 
 use std::sync::Arc;
 
@@ -96,7 +97,8 @@ fn every_scheme_lets_the_password_in_and_nothing_else() {
     }
 }
 
-/// A password that is stored as it is has no damage; of all others a part lets nobody in, and neither does another scheme's name.
+/// A password that is stored as it is has no damage; of all others a part lets nobody in, and neither does another scheme's
+/// name.
 #[test]
 fn a_damaged_secret_lets_nobody_in() {
     for stored in samples().iter().filter(|stored| !stored.ends_with(PASSWORD)) {

@@ -4,7 +4,9 @@
 mod rig;
 
 mod application;
+mod corpus;
 mod hostile;
+mod keys;
 mod logins;
 mod outage;
 mod server;
