@@ -23,7 +23,7 @@ libsasl2-modules-otp libsasl2-modules-sql libsasl2-modules-ldap postgresql maria
 libgssapi-krb5-2 krb5-kdc krb5-admin-server krb5-user faketime
 libjansson4 libpq5 libmariadb3 libsqlite3-0 libxml2
 db5.3-util libdb-dev liblmdb-dev lmdb-utils libgdbm-dev strace groff-base
-debootstrap debian-archive-keyring iproute2 courier-authdaemon"
+debootstrap debian-archive-keyring iproute2 courier-authdaemon libcap2-bin"
 
 rig=target/rig
 
