@@ -1,4 +1,4 @@
-/* Prints whether the process is one that has more rights than its caller, and the mechanisms of a server of the application "secure",
+/* Prints whether the process has more rights than its caller, and the mechanisms of a server of the application "secure",
  * whose secure.conf only the environment can point to: secure AT_SECURE, list MECHANISMS. */
 #include <sasl/sasl.h>
 #include <stdio.h>

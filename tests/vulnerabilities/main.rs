@@ -40,7 +40,7 @@ mod register {
         "CVE-2020-36229", "imapd PR 3312", "CVE-2000-0990", "huge first message",
         // Classes.
         "class 1", "class 2", "class 3", "class 4", "class 5", "class 6", "class 7", "class 8", "class 9", "class 10",
-        "class 11", "class 12", "class 13", "class 14", "class 15", "class 16", "class 17",
+        "class 11", "class 12", "class 13", "class 14", "class 15", "class 16", "class 17", "class 18",
     ];
 
     /// The cells of each row.

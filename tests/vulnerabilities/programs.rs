@@ -12,7 +12,8 @@ fn compile(name: &str, directory: &str) -> PathBuf {
     let mut compiler = Command::new("gcc");
     compiler.args(["-std=gnu11", "-g", "-Wall", "-Wextra", "-Wno-cast-function-type", "-Werror", "-o"]).arg(&program);
     compiler.arg(cc::c_dir().join(format!("{name}.c")));
-    cc::run(compiler.args(["-lsasl2", &format!("-Wl,-rpath,{directory}")]));
+    // Bound at once: the loader saves registers on the stack when a function is first called, with whatever is in them.
+    cc::run(compiler.args(["-lsasl2", "-Wl,-z,now", &format!("-Wl,-rpath,{directory}")]));
     program
 }
 
@@ -100,4 +101,35 @@ fn without_random_bytes_nothing_begins() {
         assert!(said.contains(&format!("\nwithout {mechanism}: -1\n")), "{said}");
         assert!(said.contains(&format!("with {mechanism}: 1\n")), "{said}");
     }
+}
+
+/// Once the connections are gone the password is in no memory of the process; it is in no line of the log, no error text and no
+/// byte of the database at any time.
+#[test]
+fn passwords_go_with_their_connections() {
+    let library = Library::under_test();
+    if library.is_stock() {
+        return;
+    }
+    let dir = cc::scratch("canary");
+    let program = compile("canary", dir.to_str().unwrap());
+    let database = dir.join("db");
+    let said = |keep: &[&str]| {
+        let mut command = Command::new(&program);
+        command.arg(&database).args(keep).current_dir(&dir).env("SASL_PATH", &dir).env("SASL_CONF_PATH", &dir);
+        cc::run(library.apply(&mut command))
+    };
+    let text = said(&[]);
+    let lines = |begin: &str| text.lines().filter(|line| line.starts_with(begin)).collect::<Vec<_>>();
+    assert_eq!(lines("found"), ["found: 0"; 2], "{text}");
+    assert_eq!(lines("check"), ["check: 0", "check: -13"], "{text}");
+    for mechanism in ["PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"] {
+        let results = lines(&format!("{mechanism}: "));
+        assert!(results[0].contains(": 0 ") && results[1].contains(": -13 "), "{text}");
+    }
+    assert!(lines("log").len() > 5 && !text.contains("canary.password"), "{text}");
+    let bytes = fs::read(&database).expect("the database");
+    assert!(bytes.len() > 1000 && !bytes.windows(15).any(|window| window == b"canary.password"));
+    // What the program itself keeps is found.
+    assert!(!said(&["keep"]).contains("found: 0"));
 }
