@@ -22,8 +22,8 @@ libsasl2-dev libpam0g-dev libsasl2-modules-gssapi-mit slapd ldap-utils postfix
 libsasl2-modules-otp libsasl2-modules-sql libsasl2-modules-ldap postgresql mariadb-server sqlite3
 libgssapi-krb5-2 krb5-kdc krb5-admin-server krb5-user faketime
 libjansson4 libpq5 libmariadb3 libsqlite3-0 libxml2
-db5.3-util libdb-dev liblmdb-dev lmdb-utils libgdbm-dev strace groff-base util-linux-extra
-debootstrap debian-archive-keyring iproute2"
+ db5.3-util libdb-dev liblmdb-dev lmdb-utils libgdbm-dev strace groff-base util-linux-extra
+ debootstrap debian-archive-keyring iproute2 courier-authdaemon libcap2-bin"
 
 rig=target/rig
 

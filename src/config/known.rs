@@ -145,6 +145,7 @@ known! {
     "SCRAM" {
         "scram_iteration_counter" Number "4096" "how often the hash is iterated for passwords stored as plaintext";
         "scram_minimum_iterations" Number "4096" "how many iterations a server must ask a client for, at least";
+        "scram_salt_key" Text "" "a long random text from which unknown users' salts are made where the store has no key for it";
         "scram_secret_generate" Flag "no" "whether setting a password stores verifiers for SCRAM";
     }
     "GSSAPI" {

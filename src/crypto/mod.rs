@@ -21,4 +21,4 @@ pub use pbkdf2::salted_password;
 pub use rc4::Rc4;
 pub use salted_md5::{salted_md5, salted_md5_matches};
 pub use scram::{ScramKeys, ScramVerifier, scram_proof};
-pub use stored::StoredPassword;
+pub use stored::{CRYPT, SCHEMES, Scheme, StoredPassword};

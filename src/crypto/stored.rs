@@ -31,16 +31,62 @@ pub enum StoredPassword<'a> {
     Unusable(&'static str),
 }
 
-/// The SCRAM mechanisms by name.
-const SCRAM: [(&str, Hash); 5] = [
-    ("SCRAM-SHA-1", Hash::Sha1),
-    ("SCRAM-SHA-224", Hash::Sha224),
-    ("SCRAM-SHA-256", Hash::Sha256),
-    ("SCRAM-SHA-384", Hash::Sha384),
-    ("SCRAM-SHA-512", Hash::Sha512),
+/// What a scheme in braces says of the value behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// The password itself.
+    Plain,
+    /// A hash of `crypt(3)`.
+    Crypt,
+    /// A hash of Argon2.
+    Argon2,
+    /// The base64 of a digest.
+    Digest(Hash),
+    /// The base64 of a digest of password and salt, and of the salt.
+    Salted(Hash),
+    /// A verifier of SCRAM.
+    Scram(Hash),
+}
+
+/// Every scheme that is known, without its braces; a value may have it in any case.
+pub const SCHEMES: &[(&str, Scheme)] = &[
+    ("PLAIN", Scheme::Plain),
+    ("CLEAR", Scheme::Plain),
+    ("CLEARTEXT", Scheme::Plain),
+    ("CRYPT", Scheme::Crypt),
+    ("DES-CRYPT", Scheme::Crypt),
+    ("MD5-CRYPT", Scheme::Crypt),
+    ("SHA256-CRYPT", Scheme::Crypt),
+    ("SHA512-CRYPT", Scheme::Crypt),
+    ("BLF-CRYPT", Scheme::Crypt),
+    ("ARGON2", Scheme::Argon2),
+    ("ARGON2I", Scheme::Argon2),
+    ("ARGON2ID", Scheme::Argon2),
+    ("SHA", Scheme::Digest(Hash::Sha1)),
+    ("SSHA", Scheme::Salted(Hash::Sha1)),
+    ("SHA256", Scheme::Digest(Hash::Sha256)),
+    ("SSHA256", Scheme::Salted(Hash::Sha256)),
+    ("SHA384", Scheme::Digest(Hash::Sha384)),
+    ("SSHA384", Scheme::Salted(Hash::Sha384)),
+    ("SHA512", Scheme::Digest(Hash::Sha512)),
+    ("SSHA512", Scheme::Salted(Hash::Sha512)),
+    ("SCRAM-SHA-1", Scheme::Scram(Hash::Sha1)),
+    ("SCRAM-SHA-224", Scheme::Scram(Hash::Sha224)),
+    ("SCRAM-SHA-256", Scheme::Scram(Hash::Sha256)),
+    ("SCRAM-SHA-384", Scheme::Scram(Hash::Sha384)),
+    ("SCRAM-SHA-512", Scheme::Scram(Hash::Sha512)),
 ];
-/// What hashes of `crypt(3)` begin with.
-const CRYPT: [&[u8]; 9] = [b"$y$", b"$gy$", b"$7$", b"$2b$", b"$2a$", b"$2y$", b"$6$", b"$5$", b"$1$"];
+
+/// The verifiers of SCRAM, which need no braces.
+fn scram() -> impl Iterator<Item = (&'static str, Hash)> {
+    SCHEMES.iter().filter_map(|(name, scheme)| match scheme {
+        Scheme::Scram(hash) => Some((*name, *hash)),
+        _ => None,
+    })
+}
+
+/// What hashes of `crypt(3)` begin with that need no braces.
+pub const CRYPT: [&[u8]; 9] = [b"$y$", b"$gy$", b"$7$", b"$2b$", b"$2a$", b"$2y$", b"$6$", b"$5$", b"$1$"];
 /// The shortest of them with such a beginning, in bytes.
 const CRYPT_MIN: usize = 20;
 
@@ -49,7 +95,7 @@ impl<'a> StoredPassword<'a> {
     #[must_use]
     pub fn parse(value: &'a [u8]) -> Self {
         match scheme(value) {
-            Some((name, rest)) => Self::of_scheme(&name.to_ascii_uppercase(), rest),
+            Some((name, rest)) => Self::of_scheme(name, rest),
             None => Self::without_scheme(value),
         }
     }
@@ -64,43 +110,39 @@ impl<'a> StoredPassword<'a> {
     }
 
     fn of_scheme(name: &str, rest: &'a [u8]) -> Self {
-        let hash = match name {
-            "PLAIN" | "CLEAR" | "CLEARTEXT" => return StoredPassword::Plain(rest),
-            "CRYPT" | "DES-CRYPT" | "MD5-CRYPT" | "SHA256-CRYPT" | "SHA512-CRYPT" | "BLF-CRYPT" => {
-                return if rest.is_empty() { MALFORMED } else { StoredPassword::Crypt(rest) };
-            }
-            "ARGON2" | "ARGON2I" | "ARGON2ID" => return Self::argon2(rest),
-            "SHA" | "SSHA" => Hash::Sha1,
-            "SHA256" | "SSHA256" => Hash::Sha256,
-            "SHA384" | "SSHA384" => Hash::Sha384,
-            "SHA512" | "SSHA512" => Hash::Sha512,
-            _ => {
-                let scram = SCRAM.iter().find(|(known, _)| *known == name);
-                let Some((name, hash)) = scram else {
-                    return StoredPassword::Unusable("the scheme of the stored password is unknown");
-                };
-                let verifier = four_fields(*hash, rest).or_else(|| {
-                    let text = [name.as_bytes(), b"$", rest].concat();
-                    ScramVerifier::parse(name, *hash, &text)
-                });
-                return verifier.map_or(MALFORMED, |verifier| StoredPassword::Scram(*hash, verifier));
-            }
+        let Some((name, scheme)) = SCHEMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) else {
+            return StoredPassword::Unusable("the scheme of the stored password is unknown");
         };
+        match *scheme {
+            Scheme::Plain => StoredPassword::Plain(rest),
+            Scheme::Crypt if rest.is_empty() => MALFORMED,
+            Scheme::Crypt => StoredPassword::Crypt(rest),
+            Scheme::Argon2 => Self::argon2(rest),
+            Scheme::Digest(hash) => Self::digest(hash, false, rest),
+            Scheme::Salted(hash) => Self::digest(hash, true, rest),
+            Scheme::Scram(hash) => {
+                let verifier = four_fields(hash, rest).or_else(|| {
+                    let text = [name.as_bytes(), b"$", rest].concat();
+                    ScramVerifier::parse(name, hash, &text)
+                });
+                verifier.map_or(MALFORMED, |verifier| StoredPassword::Scram(hash, verifier))
+            }
+        }
+    }
+
+    fn digest(hash: Hash, salted: bool, rest: &[u8]) -> Self {
         let Some(mut digest) = b64::decode(rest).filter(|bytes| bytes.len() >= hash.len()) else { return MALFORMED };
         let salt = digest.split_off(hash.len());
         // A salted hash has a salt, and one without has none.
-        if name.starts_with("SS") == salt.is_empty() {
-            return MALFORMED;
-        }
-        StoredPassword::Digest { hash, digest, salt }
+        if salted == salt.is_empty() { MALFORMED } else { StoredPassword::Digest { hash, digest, salt } }
     }
 
     fn without_scheme(value: &'a [u8]) -> Self {
-        if let Some((name, hash)) = SCRAM.iter().find(|(name, _)| {
+        if let Some((name, hash)) = scram().find(|(name, _)| {
             value.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"$"))
         }) {
-            let verifier = ScramVerifier::parse(name, *hash, value);
-            return verifier.map_or(MALFORMED, |verifier| StoredPassword::Scram(*hash, verifier));
+            let verifier = ScramVerifier::parse(name, hash, value);
+            return verifier.map_or(MALFORMED, |verifier| StoredPassword::Scram(hash, verifier));
         }
         if value.starts_with(b"$argon2") {
             return Self::argon2(value);

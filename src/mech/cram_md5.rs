@@ -135,6 +135,7 @@ fn secret_of(cx: &ServerCx<'_>, user: &[u8]) -> Result<HmacMd5State> {
         (Some(b""), _) => Err(Error::fail("empty secret")),
         (Some(password), _) => Ok(HmacMd5State::new(password)),
         (None, Some(state)) => match state.expose().try_into() {
+            Ok(_) if state.matches(&HmacMd5State::new(b"").to_bytes()[..]).into() => Err(Error::fail("empty secret")),
             Ok(bytes) => Ok(HmacMd5State::from_bytes(bytes)),
             Err(_) => {
                 missing("the property cmusaslsecretCRAM-MD5 is not 32 bytes long");

@@ -1,6 +1,7 @@
 //! A server session of an application made for Cyrus SASL 1.5: users are of a realm, and each mechanism has a secret of its own.
 
 use super::ServerSession;
+use super::password::refuse_nul;
 use crate::config::Options;
 use crate::error::{Code, Error, Result};
 use crate::hooks::{PasswordChange, PasswordFlags};
@@ -70,6 +71,7 @@ impl ServerSession {
                 Err(Error::param("Password must be at least one character long"))
             }
             Some(password) if !disable => {
+                refuse_nul(change.password)?;
                 // Where a session's realm is empty any realm may be meant, and this secret is good for one only.
                 let unclear = self.realm().is_some_and(|realm| realm.is_empty());
                 let left_out = if unclear { Some("DIGEST-MD5") } else { None };

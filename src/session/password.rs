@@ -5,7 +5,7 @@ use crate::config::Options;
 use crate::ctx::{ServerCx, World};
 use crate::error::{Code, Error, Result};
 use crate::hooks::{PasswordChange, PasswordFlags};
-use crate::identity::{CanonFlags, Naming, refuse_blank};
+use crate::identity::{CanonFlags, Naming, check_length, refuse_blank};
 use crate::log::Level;
 use crate::props::Props;
 use crate::secret::Secret;
@@ -94,6 +94,11 @@ impl ServerSession {
         let user = self.identity().authid.ok_or_else(|| Error::fail("the user name is not known yet"))?;
         if let Some(Ok(())) = self.hooks.check_password(&user, password, &self.props) {
             return Ok(());
+        }
+        // Whoever keeps passwords as C strings would compare what is before the NUL only, and the keys of HMAC are the same with
+        // NULs behind them.
+        if password.expose().contains(&0) {
+            return Err(Error::bad_auth("a password with a NUL in it"));
         }
         let mut foreign = false;
         self.ask_verifiers(&user, &self.common.service, &mut |verifier, attempt| {
@@ -215,11 +220,15 @@ impl ServerSession {
         if !disable && change.password.is_none_or(|password| password.expose().is_empty()) {
             return Err(Error::param("the new password is empty"));
         }
+        if !disable {
+            refuse_nul(change.password)?;
+        }
         if change.flags.has(PasswordFlags::CURRENT_MECHANISM) && self.mechanism().is_none() {
             return Err(Error::param("No current SASL mechanism available"));
         }
         // The name is stored as it is: it is the administrator's, and not that of the session.
         refuse_blank(user)?;
+        check_length(user)?;
         self.store_password(user, change)
     }
 
@@ -326,5 +335,14 @@ impl ServerSession {
         let options = self.options();
         let realm = self.realm();
         store::can_store(&self.server.stores, &self.store_cx(&options, realm.as_deref()))
+    }
+}
+
+/// A password with a NUL is one that PLAIN and LOGIN cannot send and SASLprep prohibits (RFC 4616 section 2, RFC 4013): nobody could
+/// log in with it.
+pub(super) fn refuse_nul(password: Option<&Secret>) -> Result<()> {
+    match password {
+        Some(password) if password.expose().contains(&0) => Err(Error::param("the new password has a NUL in it")),
+        _ => Ok(()),
     }
 }

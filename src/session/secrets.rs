@@ -49,7 +49,11 @@ impl ServerSession {
             Storage::Unset => store.form(&cx) == Form::Secrets,
             other => other != Storage::Plaintext,
         };
-        let any = store::select_for_store(&self.server.stores, &cx)?.into_iter().any(wants_secrets);
+        let chosen = store::select_for_store(&self.server.stores, &cx)?;
+        let any = chosen.iter().any(|store| wants_secrets(*store));
+        if storage == Storage::Both || !chosen.iter().all(|store| wants_secrets(*store)) {
+            refuse_look_of_hash(password)?;
+        }
         let secrets = if any { Some(self.secrets_of(cx.options, &account(&cx, user), password)?) } else { None };
         *self.made.borrow_mut() = secrets.is_some().then(|| account(&cx, user));
         let plain = std::slice::from_ref(password);
@@ -271,4 +275,14 @@ impl ServerSession {
 fn account(cx: &StoreCx<'_>, user: &[u8]) -> Account {
     let (user, realm) = cx.account(user);
     Account { user: user.to_vec(), realm: realm.to_vec() }
+}
+
+/// What is kept as it is must not look like a hash of another password: whoever has set it could not log in.
+fn refuse_look_of_hash(password: &Secret) -> Result<()> {
+    if StoredPassword::parse(password.expose()).plain() == Some(password.expose()) {
+        return Ok(());
+    }
+    Err(Error::param(
+        "the new password looks like a hash, and would be taken for one where passwords are kept as they are",
+    ))
 }

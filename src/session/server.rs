@@ -26,6 +26,9 @@ use crate::secret::Secret;
 use crate::server::Server;
 use crate::store::{self, LookupFlags, StoreCx};
 
+/// The shortest key that an option may say, in bytes: one that cannot be guessed from what is made of it.
+const SALT_KEY_MIN: usize = 20;
+
 /// What a server session starts from.
 pub struct ServerParams {
     pub(crate) service: String,
@@ -624,10 +627,18 @@ impl ServerWorld for ServerSession {
     }
 
     fn salt_key(&self) -> Result<Secret> {
-        match self.stored_salt_key() {
-            Some(key) => Ok(key),
-            None => rng::process_key().map(|key| Secret::from(&key[..])),
+        const OPTION: &str = "scram_salt_key";
+        if let Some(key) = self.stored_salt_key() {
+            return Ok(key);
         }
+        if let Some(key) = self.option(OPTION) {
+            if key.trim().len() >= SALT_KEY_MIN {
+                return Ok(Secret::from(key.trim()));
+            }
+            let line = format!("{OPTION} has less than {SALT_KEY_MIN} characters and is not used");
+            self.write_log(Level::Err, &line);
+        }
+        rng::process_key().map(|key| Secret::from(&key[..]))
     }
 
     fn note_binding(&self, used: bool) {

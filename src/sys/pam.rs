@@ -32,6 +32,8 @@ pub mod code {
 }
 
 const SILENT: c_int = 0x8000;
+/// An account without a password lets nobody in, also where a module is told to let everybody in (`nullok`).
+const DISALLOW_NULL_AUTHTOK: c_int = 1;
 const ITEM_RHOST: c_int = 4;
 /// Of Linux-PAM: the function that waits after a failure.
 const ITEM_FAIL_DELAY: c_int = 10;
@@ -233,7 +235,7 @@ impl<'c> Transaction<'c> {
         let delay: extern "C" fn(c_int, c_uint, *mut c_void) = fail_delay;
         let _ = self.set_item("pam_set_item", ITEM_FAIL_DELAY, delay as *const c_void);
         // SAFETY: the handle is that of a transaction that has not ended.
-        let status = unsafe { (self.pam.authenticate)(self.handle, SILENT) };
+        let status = unsafe { (self.pam.authenticate)(self.handle, SILENT | DISALLOW_NULL_AUTHTOK) };
         self.judge("pam_authenticate", status)?;
         if request.account {
             // SAFETY: as above.

@@ -81,7 +81,11 @@ fn compare(attempt: &Attempt<'_>, password: &Secret) -> Result<Choice> {
     let verifier = verifiers.iter().find(|stored| matches!(StoredPassword::parse(stored.expose()), Scram(..)));
     match (verifier, props.first(OLD_SECRET)) {
         (Some(stored), _) => is_password(stored, password),
-        (None, Some(stored)) => Ok(salted_md5_matches(stored.expose(), password.expose())),
+        (None, Some(stored)) => {
+            let given = password.expose();
+            // An empty password is none, whatever is stored.
+            Ok(salted_md5_matches(stored.expose(), given) & Choice::from(u8::from(!given.is_empty())))
+        }
         (None, None) if state.is_some() => Ok(Choice::from(0)),
         (None, None) => Err(Error::new(Code::NoUser, NO_SECRET)),
     }

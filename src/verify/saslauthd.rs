@@ -28,6 +28,10 @@ impl PasswordVerifier for Saslauthd {
     }
 
     fn verify(&self, attempt: &Attempt<'_>, password: &Secret) -> Result<()> {
+        // The daemon takes what is before the NUL, and would answer for another user.
+        if attempt.user.contains(&0) {
+            return Err(Error::bad_auth(REFUSED));
+        }
         let (user, realm) = split_realm(attempt.user, attempt.realm.unwrap_or_default().as_bytes());
         let request = Request { user, password: password.expose(), service: attempt.service.as_bytes(), realm };
         let timeout = socket::timeout(attempt, "saslauthd_timeout");

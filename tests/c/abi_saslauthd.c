@@ -82,7 +82,7 @@ static void check(const char *option, const char *path, const struct answer *ans
     code = sasl_checkpass(s, user, (unsigned)strlen(user), pass, plen < 0 ? (unsigned)strlen(pass) : (unsigned)plen);
     trace = 0;
     say("%s: %s %s", answer->title, rc(code), detail(s));
-    if (strlen(pass) > 65535 || code == SASL_NOMECH) kill(pid, SIGTERM); /* the request was never sent: nobody comes */
+    if (strlen(pass) > 65535 || code == SASL_NOMECH || (code == SASL_BADAUTH && plen > (int)strlen(pass))) kill(pid, SIGTERM); /* the request was never sent: nobody comes */
     while ((n = (int)read(report, request + len, sizeof request - (size_t)len)) > 0) len += n;
     if (len < 400) say("  request %s", esc(request, len));
     else say("  request of %d", len);

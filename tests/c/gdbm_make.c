@@ -2,6 +2,7 @@
  * Usage: gdbm_make FILE BLOCKSIZE plain|numsync users COUNT   as many users
  *        gdbm_make FILE BLOCKSIZE plain|numsync churn COUNT   the same, and others come and go; long and odd ones
  *        gdbm_make FILE 0 plain busy COUNT                    says "ready", then changes users one by one, without an end
+ *        gdbm_make FILE 0 plain load 0                        what standard input has: a key and a value a line, in hexadecimal, `-` for nothing
  *        gdbm_make FILE 0 plain hold COUNT                    says "ready" and keeps the file open for writing
  *        gdbm_make FILE 0 plain dump 0 */
 #include <gdbm.h>
@@ -73,6 +74,30 @@ static void churn(int count)
     put(key, many, sizeof many);
 }
 
+/* Makes bytes of the next word in hexadecimal of the input. */
+static int next_word(char *bytes, int *length)
+{
+    static char word[20000];
+    unsigned byte;
+
+    if (scanf("%19999s", word) != 1)
+        return 0;
+    for (*length = 0; sscanf(word + 2 * *length, "%2x", &byte) == 1; ++*length)
+        bytes[*length] = (char)byte;
+    return 1;
+}
+
+static void load(void)
+{
+    static char name[10000], value[10000];
+    datum key;
+    int length;
+
+    key.dptr = name;
+    while (next_word(name, &key.dsize) && next_word(value, &length))
+        put(key, value, length);
+}
+
 static void show(datum item)
 {
     int n;
@@ -121,6 +146,8 @@ int main(int argc, char **argv)
         users(0, count);
         if (strcmp(argv[4], "churn") == 0)
             churn(count);
+        if (strcmp(argv[4], "load") == 0)
+            load();
     }
     if (strcmp(argv[4], "hold") == 0) {
         puts("ready");

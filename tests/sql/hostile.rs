@@ -7,6 +7,7 @@ use oxisasl::store::sql::Sql;
 use oxisasl::store::{AuxProp as _, Change, LookupFlags, StoreCx};
 use oxisasl::{Code, Result, Secret};
 
+use crate::corpus::hostile;
 use crate::server::{Database, KINDS, Kind, PROPERTIES, PROPERTY_STATEMENTS};
 
 struct Store {
@@ -46,67 +47,6 @@ impl Store {
             Err(error) => Err(error),
         }
     }
-}
-
-/// Each byte by itself and between quotes; and what is something in a statement or a template.
-fn hostile() -> Vec<Vec<u8>> {
-    let mut all = Vec::new();
-    for byte in 0..=255_u8 {
-        all.extend([vec![byte], vec![b'\'', byte, b'\'']]);
-    }
-    let texts = [
-        "' OR '1'='1",
-        "'; DROP TABLE properties; --",
-        "\\'; --",
-        "\\",
-        "\\\\",
-        "{}",
-        "{0}",
-        "$1",
-        "$2",
-        "?",
-        "?1",
-        ":name",
-        "@x",
-        "%u",
-        "%p",
-        "%v",
-        "%%",
-        "%s",
-        "%n",
-        "--",
-        "/*",
-        "*/",
-        "#",
-        "\"",
-        "`",
-        "''",
-        "''''",
-        "NULL",
-        "null",
-        "*",
-        "a\u{0}b",
-        "\u{2019}",
-        "\u{ff07}",
-        "\u{fe68}",
-        "\u{10ffff}",
-        "$$",
-        "E'\\000'",
-        "0x27",
-        "CHAR(39)",
-        "a' || 'b",
-        "\u{301}e",
-        "\r\n",
-        "victim' -- ",
-        "victim'/*",
-        "VICTIM\u{0}",
-        "x' UNION SELECT val FROM properties -- ",
-    ];
-    all.extend(texts.map(|text| text.as_bytes().to_vec()));
-    all.extend([vec![b'\''; 65536], vec![b'x'; 65536], b"%u'\\".repeat(16384)]);
-    all.sort();
-    all.dedup();
-    all
 }
 
 /// What is stored under a hostile name or as a hostile password comes back for that name only, or is refused; nothing else

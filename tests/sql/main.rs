@@ -5,8 +5,9 @@ mod rig;
 
 #[path = "../support/application.rs"]
 mod application;
-
+mod corpus;
 mod hostile;
+mod keys;
 mod logins;
 mod outage;
 mod server;

@@ -188,6 +188,9 @@ fn candidates(cx: &ServerCx<'_>, keys: &Keys<'_>) -> Result<(Vec<Key>, &'static 
             Ok((keys.of_password(password), text))
         }
         (None, Some(stored)) => match <[u8; MD5_LEN]>::try_from(stored.expose()) {
+            Ok(_) if keys.of_password(b"").iter().any(|empty| stored.matches(&empty[..]).into()) => {
+                Err(Error::fail("empty secret"))
+            }
             Ok(key) => Ok((vec![Key::new(key)], "client response doesn't match what we generated")),
             Err(_) => Err(Error::fail("the stored secret for DIGEST-MD5 is not one of 16 bytes")),
         },
