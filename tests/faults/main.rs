@@ -1,0 +1,110 @@
+//! What goes wrong around the library, seen by C programs on `libsasl2.so.2` and `libsasl.so.7`: hostile messages, calls in
+//! states where they do not belong, memory that is not there, system calls that fail, threads and forks, and thousands of
+//! rounds that must leave nothing behind. With `OXISASL_SOAK` in the environment there are many more of them.
+
+#[path = "../support/cc.rs"]
+mod cc;
+#[path = "../support/libsasl.rs"]
+mod libsasl;
+#[path = "../rig/mod.rs"]
+mod rig;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rig::base::Library;
+
+const VALGRIND: [&str; 6] = [
+    "valgrind",
+    "--quiet",
+    "--error-exitcode=99",
+    "--leak-check=full",
+    "--show-leak-kinds=definite,indirect",
+    "--errors-for-leak-kinds=definite,indirect",
+];
+
+/// Which library a program is for.
+#[derive(Clone, Copy, PartialEq)]
+enum Interface {
+    Current,
+    Classic,
+}
+
+fn thorough() -> bool {
+    std::env::var_os("OXISASL_SOAK").is_some()
+}
+
+/// The directory of the library that programs get.
+fn library(interface: Interface) -> PathBuf {
+    match interface {
+        Interface::Classic => libsasl::directory().to_owned(),
+        Interface::Current => Library::under_test().dir.expect("these programs are not for the stock library"),
+    }
+}
+
+fn compile(interface: Interface, source: &Path, directory: &Path) -> PathBuf {
+    let binary = directory.join(source.file_stem().expect("a source has a name"));
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut command = Command::new("gcc");
+    command.args(["-std=gnu11", "-g", "-Wall", "-Wextra", "-Wno-cast-function-type", "-Werror", "-rdynamic", "-o"]);
+    command.arg(&binary).arg("-I").arg(tests.join("c")).arg("-I").arg(tests.join("c1"));
+    if interface == Interface::Classic {
+        command
+            .arg("-I")
+            .arg(cc::include_dir().join("sasl1"))
+            .arg(source)
+            .arg("-L")
+            .arg(libsasl::directory())
+            .arg("-lsasl");
+    } else {
+        command.arg(source).arg("-lsasl2");
+    }
+    cc::run(command.args(["-lpthread", "-ldl"]));
+    binary
+}
+
+/// Runs a program, with a tool around it, in an environment without a configuration and without Kerberos. It must end well, say
+/// so in its last line, and have nothing of a panic in what it says: the boundary to C catches one, and goes on.
+fn run(interface: Interface, binary: &Path, tool: &[&str], arguments: &[&str]) {
+    let directory = binary.parent().expect("a file in a directory");
+    let without = directory.join("without-kerberos");
+    std::fs::create_dir_all(&without).expect("a directory can be made");
+    std::fs::write(without.join("libgssapi_krb5.so.2"), "").expect("an empty file can be made");
+    let mut command = Command::new("timeout");
+    command.arg(if thorough() { "36000" } else { "300" }).args(tool).arg(binary).args(arguments);
+    command.current_dir(directory).env_clear().env("PATH", "/usr/bin:/bin").env("USER", "tester");
+    command.env("SASL_PATH", directory).env("SASL_CONF_PATH", directory);
+    command.env("LD_LIBRARY_PATH", format!("{}:{}", without.display(), library(interface).display()));
+    if thorough() {
+        command.env("OXISASL_SOAK", "1");
+    }
+    let output = command.output().expect("timeout runs (Debian package: coreutils)");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {}\n{text}{error}", binary.display(), output.status);
+    assert!(!error.contains("panicked") && !text.contains("internal error"), "{}: {text}{error}", binary.display());
+    assert!(text.ends_with("all is well\n"), "{}: {text}{error}", binary.display());
+    println!("{text}");
+}
+
+fn program(interface: Interface, name: &str, tool: &[&str]) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults").join(format!("{name}.c"));
+    let directory = cc::scratch(name);
+    run(interface, &compile(interface, &source, &directory), tool, &[]);
+}
+
+/// What `tests/c_abi` compares with the stock library, under valgrind: one of so many calls.
+#[test]
+fn calls_in_every_state() {
+    let directory = cc::scratch("calls");
+    let binary = compile(Interface::Current, &cc::c_dir().join("abi_calls.c"), &directory);
+    run(Interface::Current, &binary, &VALGRIND, &[if thorough() { "1" } else { "23" }]);
+}
+
+#[test]
+fn no_more_memory() {
+    program(Interface::Current, "allocation", &[]);
+    program(Interface::Current, "allocation", &VALGRIND);
+    program(Interface::Classic, "allocation1", &[]);
+    program(Interface::Classic, "allocation1", &VALGRIND);
+}
