@@ -293,5 +293,6 @@ int main(int argc, char **argv)
         get_all();
         leave(state);
     }
+    if (here) say("all is well");
     return 0;
 }

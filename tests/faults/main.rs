@@ -46,6 +46,7 @@ fn compile(interface: Interface, source: &Path, directory: &Path) -> PathBuf {
     let binary = directory.join(source.file_stem().expect("a source has a name"));
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let mut command = Command::new("gcc");
+    command.args((interface == Interface::Classic).then_some("-DCLASSIC"));
     command.args(["-std=gnu11", "-g", "-Wall", "-Wextra", "-Wno-cast-function-type", "-Werror", "-rdynamic", "-o"]);
     command.arg(&binary).arg("-I").arg(tests.join("c")).arg("-I").arg(tests.join("c1"));
     if interface == Interface::Classic {
@@ -78,6 +79,9 @@ fn run(interface: Interface, binary: &Path, tool: &[&str], arguments: &[&str]) {
     if thorough() {
         command.env("OXISASL_SOAK", "1");
     }
+    if interface == Interface::Current {
+        command.env("LIBRARY", library(interface).join("libsasl2.so.2"));
+    }
     let output = command.output().expect("timeout runs (Debian package: coreutils)");
     let text = String::from_utf8_lossy(&output.stdout);
     let error = String::from_utf8_lossy(&output.stderr);
@@ -87,10 +91,9 @@ fn run(interface: Interface, binary: &Path, tool: &[&str], arguments: &[&str]) {
     println!("{text}");
 }
 
-fn program(interface: Interface, name: &str, tool: &[&str]) {
+fn program(interface: Interface, name: &str) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults").join(format!("{name}.c"));
-    let directory = cc::scratch(name);
-    run(interface, &compile(interface, &source, &directory), tool, &[]);
+    compile(interface, &source, &cc::scratch(name))
 }
 
 /// What `tests/c_abi` compares with the stock library, under valgrind: one of so many calls.
@@ -102,9 +105,60 @@ fn calls_in_every_state() {
 }
 
 #[test]
+fn hostile_messages() {
+    for interface in [Interface::Current, Interface::Classic] {
+        let binary = program(interface, "peers");
+        run(interface, &binary, &[], &[]);
+        run(interface, &binary, &VALGRIND, &[if thorough() { "1" } else { "61" }]);
+    }
+}
+
+#[test]
 fn no_more_memory() {
-    program(Interface::Current, "allocation", &[]);
-    program(Interface::Current, "allocation", &VALGRIND);
-    program(Interface::Classic, "allocation1", &[]);
-    program(Interface::Classic, "allocation1", &VALGRIND);
+    for (interface, name) in [(Interface::Current, "allocation"), (Interface::Classic, "allocation1")] {
+        let binary = program(interface, name);
+        run(interface, &binary, &[], &[]);
+        run(interface, &binary, &VALGRIND, &[]);
+    }
+}
+
+fn lifecycle(what: &str) {
+    run(Interface::Current, &program(Interface::Current, "lifecycle"), &[], &[what]);
+}
+
+#[test]
+fn thousands_of_sessions() {
+    lifecycle("sessions");
+}
+
+#[test]
+fn thousands_of_inits() {
+    lifecycle("rounds");
+}
+
+/// This one is not linked with the library, which could not be unloaded then.
+#[test]
+fn loaded_and_unloaded() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/loads.c");
+    let directory = cc::scratch("loads");
+    let binary = directory.join("loads");
+    cc::run(
+        Command::new("gcc").args(["-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&binary).arg(source),
+    );
+    run(Interface::Current, &binary, &[], &[]);
+}
+
+#[test]
+fn children_have_their_own_nonces() {
+    lifecycle("forks");
+}
+
+#[test]
+fn many_threads() {
+    lifecycle("threads");
+}
+
+#[test]
+fn threads_that_come_and_go() {
+    lifecycle("goings");
 }
