@@ -1,6 +1,6 @@
 //! `auxprop_plugin: sasldb`: the password database as a store of properties.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -63,7 +63,7 @@ impl Layout {
 #[derive(Debug, Default)]
 pub struct Sasldb {
     layout: Layout,
-    files: Mutex<HashMap<PathBuf, Arc<SasldbFile>>>,
+    files: Mutex<BTreeMap<PathBuf, Arc<SasldbFile>>>,
 }
 
 impl Sasldb {

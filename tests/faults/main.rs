@@ -101,7 +101,7 @@ fn program(interface: Interface, name: &str) -> PathBuf {
 fn calls_in_every_state() {
     let directory = cc::scratch("calls");
     let binary = compile(Interface::Current, &cc::c_dir().join("abi_calls.c"), &directory);
-    run(Interface::Current, &binary, &VALGRIND, &[if thorough() { "1" } else { "23" }]);
+    run(Interface::Current, &binary, &VALGRIND, &[if thorough() { "1" } else { "41" }]);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn hostile_messages() {
     for interface in [Interface::Current, Interface::Classic] {
         let binary = program(interface, "peers");
         run(interface, &binary, &[], &[]);
-        run(interface, &binary, &VALGRIND, &[if thorough() { "1" } else { "61" }]);
+        run(interface, &binary, &VALGRIND, &[if thorough() { "1" } else { "121" }]);
     }
 }
 
@@ -161,4 +161,33 @@ fn many_threads() {
 #[test]
 fn threads_that_come_and_go() {
     lifecycle("goings");
+}
+
+/// The server's configuration is a file here, which is one more thing that can fail.
+#[test]
+fn failing_system_calls() {
+    for back_end in ["lmdb", "berkeley", "saslauthd"] {
+        let binary = program(Interface::Current, "system");
+        let directory = binary.parent().expect("a file in a directory");
+        // The name of a socket has few characters.
+        let sockets = rig::base::TempDir::new("faults");
+        let (database, socket) = (directory.join("sasldb"), sockets.join("mux"));
+        let place = match back_end {
+            "saslauthd" => &socket,
+            _ => &database,
+        };
+        let lines = match back_end {
+            "saslauthd" => format!("pwcheck_method: saslauthd\nsaslauthd_path: {}\n", socket.display()),
+            _ => format!(
+                "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {}\nscram_iteration_counter: 2\n\
+                 scram_minimum_iterations: 1\n",
+                database.display()
+            ),
+        };
+        cc::write(directory, "faulty.conf", &lines);
+        let maker = if back_end == "lmdb" { Library::under_test() } else { Library::stock() };
+        rig::base::make_sasldb(&maker, &database, "host.example.com", &[("alice", "secret")]);
+        let place = place.to_str().expect("a path in UTF-8");
+        run(Interface::Current, &binary, &[], &[back_end, place]);
+    }
 }

@@ -1,6 +1,6 @@
 //! One Berkeley DB hash file as it was at one moment: lookups by key, and a walk over everything.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -87,12 +87,12 @@ impl HashFile {
                 let same = match pairs.key(pair)? {
                     Item::Inline(bytes) => bytes == key,
                     Item::Big { page, length } if length as usize == key.len() => {
-                        *self.big(page, length, &mut HashSet::new())? == key
+                        *self.big(page, length, &mut BTreeSet::new())? == key
                     }
                     _ => false,
                 };
                 if same {
-                    let first = self.values(number, pairs.value(pair)?, Take::First(limit), &mut HashSet::new())?;
+                    let first = self.values(number, pairs.value(pair)?, Take::First(limit), &mut BTreeSet::new())?;
                     return Ok(first.into_iter().next());
                 }
             }
@@ -123,7 +123,7 @@ impl HashFile {
     }
 
     /// The bytes of a chain of overflow pages. `seen` gets the pages.
-    pub(super) fn big(&self, first: u32, length: u32, seen: &mut HashSet<u32>) -> Read<Zeroizing<Vec<u8>>> {
+    pub(super) fn big(&self, first: u32, length: u32, seen: &mut BTreeSet<u32>) -> Read<Zeroizing<Vec<u8>>> {
         let room = self.meta.pages().saturating_mul(self.meta.layout.page_size as u64);
         if u64::from(length) > room {
             return damaged(first, format!("an item of {length} bytes cannot start here"));
@@ -153,7 +153,7 @@ impl HashFile {
     }
 
     /// The values that the value item of a pair stands for.
-    fn values(&self, number: u32, item: Item<'_>, take: Take, seen: &mut HashSet<u32>) -> Read<Vec<Secret>> {
+    fn values(&self, number: u32, item: Item<'_>, take: Take, seen: &mut BTreeSet<u32>) -> Read<Vec<Secret>> {
         let values = match item {
             Item::Inline(bytes) => vec![take.check(bytes.len())?.then(|| Secret::from(bytes))],
             Item::Big { page, length } => {
@@ -180,8 +180,8 @@ impl HashFile {
             file: self,
             bucket: None,
             at: (0, 0),
-            seen: HashSet::new(),
-            keys: HashSet::new(),
+            seen: BTreeSet::new(),
+            keys: BTreeSet::new(),
             buffer: self.buffer(),
             ready: VecDeque::new(),
             failed: false,
@@ -270,9 +270,9 @@ pub(super) struct Walk<'f> {
     bucket: Option<u32>,
     /// The next page of that bucket, 0 if none, and the one before it.
     at: (u32, u32),
-    seen: HashSet<u32>,
+    seen: BTreeSet<u32>,
     /// The keys of that bucket so far.
-    keys: HashSet<Vec<u8>>,
+    keys: BTreeSet<Vec<u8>>,
     buffer: Zeroizing<Vec<u8>>,
     /// What has been read of the current page.
     ready: VecDeque<(Vec<u8>, Secret)>,
