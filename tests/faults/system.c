@@ -126,7 +126,8 @@ static void *serve(void *unused)
         if (fd < 0) return NULL;
         if (field(fd, user) >= 0 && field(fd, pass) >= 0 && field(fd, rest) >= 0 && field(fd, rest) >= 0) {
             int right = strcmp(user, "alice") == 0 && strcmp(pass, "secret") == 0;
-            if (send(fd, right ? "\0\2OK" : "\0\2NO", 4, MSG_NOSIGNAL) != 4) abort();
+            /* The other side may have gone in the meantime. */
+            send(fd, right ? "\0\2OK" : "\0\2NO", 4, MSG_NOSIGNAL);
         }
         close(fd);
     }
