@@ -19,6 +19,14 @@ static const sasl_channel_binding_t binding = {"tls-unique", 0, 4, (const unsign
 static const struct iovec vector[2] = {{"ab", 2}, {"c", 1}};
 static sasl_rand_t *pool;
 
+/* Exported, but not in the stock headers. */
+extern int sasl_config_init(const char *file);
+extern void sasl_config_done(void);
+
+static void on_server(server_sasl_mechanism_t *mech, sasl_info_callback_stage_t stage, void *rock) { (void)mech, (void)stage, (void)rock; }
+static void on_client(client_sasl_mechanism_t *mech, sasl_info_callback_stage_t stage, void *rock) { (void)mech, (void)stage, (void)rock; }
+static void on_auxprop(sasl_auxprop_plug_t *plug, sasl_info_callback_stage_t stage, void *rock) { (void)plug, (void)stage, (void)rock; }
+
 static const char *yes(int condition) { return condition ? "yes" : "no"; }
 static const char *text(const char *string) { return string ? "text" : "NULL"; }
 
@@ -163,6 +171,13 @@ static const char *text(const char *string) { return string ? "text" : "NULL"; }
     X(prop_dispose_null, (prop_dispose(NULL), "made")) \
     X(prop_dup_null, rc(prop_dup(NULL, NULL))) \
     X(prop_format_null, rc(prop_format(NULL, NULL, 0, buffer, sizeof buffer, &len))) \
+    X(server_plugin_info, rc(sasl_server_plugin_info(NULL, on_server, NULL))) \
+    X(server_plugin_info_empty, rc(sasl_server_plugin_info("", on_server, NULL))) \
+    X(client_plugin_info, rc(sasl_client_plugin_info(NULL, on_client, NULL))) \
+    X(auxprop_plugin_info, rc(auxprop_plugin_info(NULL, on_auxprop, NULL))) \
+    X(config_init, rc(sasl_config_init("/nonexistent/file"))) \
+    X(config_init_null, rc(sasl_config_init(NULL))) \
+    X(config_done, (sasl_config_done(), "made")) \
     X(server_add_null, rc(sasl_server_add_plugin(NULL, NULL))) \
     X(client_add_null, rc(sasl_client_add_plugin(NULL, NULL))) \
     X(auxprop_add_null, rc(sasl_auxprop_add_plugin(NULL, NULL))) \

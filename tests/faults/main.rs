@@ -104,6 +104,32 @@ fn calls_in_every_state() {
     run(Interface::Current, &binary, &VALGRIND, &[if thorough() { "1" } else { "41" }]);
 }
 
+/// That no function is forgotten: each of those exported is in one of the two programs.
+#[test]
+fn every_function_is_called() {
+    for (exports, program) in
+        [("capi/libsasl2/exports.txt", "tests/c/abi_calls.c"), ("capi/libsasl/exports.txt", "tests/faults/calls1.c")]
+    {
+        let read =
+            |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("a file");
+        let (exports, program) = (read(exports), read(program));
+        // Data, a function that the programs call through another, and those of MD5: `abi_md5` has them.
+        let elsewhere = ["sasl_global_utils", "_sasl_MD5Init", "_sasl_MD5Update", "_sasl_MD5Final"];
+        let names = exports.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let missing: Vec<_> =
+            names.filter(|name| !elsewhere.contains(name) && !program.contains(&format!("{name}("))).collect();
+        println!("{missing:?}");
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}
+
+#[test]
+fn classic_calls_in_every_state() {
+    let binary = program(Interface::Classic, "calls1");
+    run(Interface::Classic, &binary, &[], &[]);
+    run(Interface::Classic, &binary, &VALGRIND, &[if thorough() { "1" } else { "31" }]);
+}
+
 #[test]
 fn hostile_messages() {
     for interface in [Interface::Current, Interface::Classic] {
