@@ -89,6 +89,7 @@ enum { SERVER = 1, CLIENT = 2, ANY = 4, GIVES = 8 };
                   sasl_randfree(&pool), 0)) \
     X(rand_nulls, ANY, (sasl_randseed(NULL, NULL, 0), sasl_rand(NULL, NULL, 0), sasl_churn(NULL, NULL, 0), sasl_randfree(NULL), 0)) \
     X(randcreate_null, ANY, sasl_randcreate(NULL)) \
+    X(server_init, ANY, sasl_server_init(NULL, NULL)) \
     X(client_init, ANY, sasl_client_init(NULL)) \
     X(done, ANY, (sasl_done(), 0)) \
     X(set_alloc_nulls, ANY, (sasl_set_alloc(NULL, NULL, NULL, NULL), 0)) \

@@ -113,12 +113,11 @@ fn every_function_is_called() {
         let read =
             |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("a file");
         let (exports, program) = (read(exports), read(program));
-        // Data, a function that the programs call through another, and those of MD5: `abi_md5` has them.
+        // Data, and the functions of `abi_md5`.
         let elsewhere = ["sasl_global_utils", "_sasl_MD5Init", "_sasl_MD5Update", "_sasl_MD5Final"];
         let names = exports.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let missing: Vec<_> =
             names.filter(|name| !elsewhere.contains(name) && !program.contains(&format!("{name}("))).collect();
-        println!("{missing:?}");
         assert!(missing.is_empty(), "{missing:?}");
     }
 }
