@@ -74,3 +74,24 @@ fn changed_packets() {
         }
     }
 }
+
+/// A ticket that somebody has listened to lets nobody in a second time, however honest it is.
+#[test]
+fn replayed_tickets() {
+    if !is_child() {
+        return in_a_realm("replayed_tickets", None);
+    }
+    for (_, entry) in mechanisms(true) {
+        let setup = with_host(Setup::new(entry.name));
+        for _ in 0..3 {
+            let (_, good) = setup.good();
+            let first = good.messages.first().cloned().flatten();
+            for _ in 0..2 {
+                let ends = setup.ends();
+                let again = ends.server.start(entry.name, first.as_deref());
+                let error = again.map(drop).expect_err(entry.name);
+                assert!(error.detail().contains("replay"), "{}: {error}", entry.name);
+            }
+        }
+    }
+}
