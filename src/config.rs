@@ -1,7 +1,7 @@
 //! Options: where they come from, and the configuration file `<app>.conf`.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -152,7 +152,7 @@ pub struct Entry {
 pub struct ConfigFile {
     path: PathBuf,
     entries: Vec<Entry>,
-    index: HashMap<String, usize>,
+    index: BTreeMap<String, usize>,
 }
 
 /// The longest file that is read, in bytes.
@@ -221,7 +221,7 @@ impl ConfigFile {
     /// # Errors
     /// [`ConfigError`] for the first line that is none of these.
     pub fn parse(path: &Path, text: &[u8]) -> Result<Self, ConfigError> {
-        let mut file = ConfigFile { path: path.to_owned(), entries: Vec::new(), index: HashMap::new() };
+        let mut file = ConfigFile { path: path.to_owned(), entries: Vec::new(), index: BTreeMap::new() };
         for (text, line) in text.split(|byte| *byte == b'\n').zip(1..) {
             let parsed = parse_line(text).map_err(|expected| ConfigError { path: path.to_owned(), line, expected })?;
             if let Some((name, value)) = parsed {

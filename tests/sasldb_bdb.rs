@@ -3,7 +3,6 @@
 
 mod scratch;
 
-use std::collections::HashMap;
 use std::ffi::CString;
 use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, chown, symlink};
@@ -19,7 +18,7 @@ use oxisasl::store::lmdb::LmdbOptions;
 use oxisasl::store::sasldb::{Edit, Format, SasldbFile};
 use scratch::{
     Pairs, Running, Scratch, become_nobody, child, child_after, compile, db_dump, db_load, on_small_disk, run,
-    saslpasswd2, users,
+    saslpasswd2, system_calls, traced, users,
 };
 
 const REALM: &str = "example.com";
@@ -410,31 +409,6 @@ fn a_program_with_berkeley_db_that_writes_at_the_same_time_loses_nothing() {
     assert!(lost.is_empty(), "{lost:?}");
 }
 
-/// The system calls of the thread that uses a database, from the first that names it: which one, and the how manieth of that
-/// name in its thread.
-fn calls(trace: &str, db: &Path) -> Vec<(String, u32)> {
-    let mut counts: HashMap<(&str, &str), u32> = HashMap::new();
-    let mut found = Vec::new();
-    let mut worker = None;
-    for line in trace.lines() {
-        let Some((thread, rest)) = line.split_once(' ') else { continue };
-        let rest = rest.trim_start();
-        let Some((name, _)) = rest.split_once('(').filter(|(name, _)| !name.contains(['<', ' ', '+'])) else {
-            continue;
-        };
-        let count = counts.entry((thread, name)).or_default();
-        *count += 1;
-        if rest.contains(db.to_str().unwrap()) {
-            worker.get_or_insert(thread);
-        }
-        // Not those that a program makes once more or less often each time.
-        if worker == Some(thread) && !["futex", "mmap", "munmap", "mprotect", "madvise", "brk"].contains(&name) {
-            found.push((name.to_owned(), *count));
-        }
-    }
-    found
-}
-
 #[test]
 fn a_writer_killed_at_any_system_call_leaves_the_old_or_the_new_database() {
     let scratch = Scratch::new();
@@ -449,17 +423,10 @@ fn a_writer_killed_at_any_system_call_leaves_the_old_or_the_new_database() {
             thread::sleep(Duration::from_millis(5));
         }
     };
-    let traced = |options: &[&str]| {
-        let inner = child("put bob", &db);
-        let mut command = Command::new("strace");
-        command.arg("-fqq").args(options).arg(inner.get_program()).args(inner.get_args());
-        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().expect("strace is needed for this test")
-    };
+    let traced = |options: &[&str]| traced(options, &child("put bob", &db));
     prepare();
     assert!(traced(&["-o", trace.to_str().unwrap()]).success());
-    let points = calls(&fs::read_to_string(&trace).unwrap(), &db);
+    let points = system_calls(&fs::read_to_string(&trace).unwrap(), &db);
     fs::remove_file(&trace).unwrap();
     let (mut before, mut after) = (0, 0);
     for (name, count) in &points {

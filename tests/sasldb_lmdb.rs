@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 use oxisasl::Code;
 use oxisasl::store::lmdb::LmdbOptions;
 use oxisasl::store::sasldb::{Format, SasldbFile};
-use scratch::{Running, Scratch, become_nobody, child, child_after, compile, lmdb_dump, on_small_disk, run};
+use scratch::{
+    Running, Scratch, become_nobody, child, child_after, compile, lmdb_dump, on_small_disk, run, system_calls, traced,
+};
 
 const REALM: &str = "example.com";
 const PROPERTY: &str = "userPassword";
@@ -83,6 +85,20 @@ fn child_process() {
             let error = file.put("alice", REALM, PROPERTY, b"x").unwrap_err();
             assert!(error.detail().contains(db.to_str().unwrap()), "{error}");
             assert!(error.detail().contains("Permission denied"), "{error}");
+            assert_eq!(get(&file, "alice").unwrap(), b"secret");
+        }
+        "read-only-system" => {
+            assert_eq!(get(&file, "alice").unwrap(), b"secret");
+            for (user, value) in [("alice", None), ("bob", Some(&b"x"[..]))] {
+                let error = match value {
+                    Some(value) => file.put(user, REALM, PROPERTY, value).unwrap_err(),
+                    None => file.delete(user, REALM, PROPERTY).unwrap_err(),
+                };
+                assert_eq!(error.code(), Code::Fail);
+                for part in [db.to_str().unwrap(), "Read-only file system"] {
+                    assert!(error.detail().contains(part), "{error}");
+                }
+            }
             assert_eq!(get(&file, "alice").unwrap(), b"secret");
         }
         "unreadable" => {
@@ -291,6 +307,74 @@ fn a_killed_writer_leaves_a_sound_database() {
             }
         }
     }
+}
+
+/// As for Berkeley DB, from no database and from one that is there: what was there stays, and the new user is there or not.
+#[test]
+fn a_writer_killed_at_any_system_call_leaves_a_sound_database() {
+    let scratch = Scratch::new();
+    let (first, db, lock) = (scratch.path("first"), scratch.path("db"), scratch.path("db-lock"));
+    put(&SasldbFile::open(&first).unwrap(), "alice", b"secret");
+    // The point of each kill, and whether what was written before it counts.
+    let (mut before, mut after) = (0, 0);
+    for existing in [true, false] {
+        let prepare = || {
+            for file in [&db, &lock] {
+                let _ = fs::remove_file(file);
+            }
+            if existing {
+                fs::copy(&first, &db).unwrap();
+            }
+        };
+        prepare();
+        let trace = scratch.path("trace");
+        assert!(traced(&["-o", trace.to_str().unwrap()], &child("put bob", &db)).success());
+        let points = system_calls(&fs::read_to_string(&trace).unwrap(), &db);
+        assert!(points.len() > 20, "{points:?}");
+        for (name, count) in points {
+            prepare();
+            let inject = format!("inject={name}:signal=KILL:when={count}");
+            let options = ["-o", "/dev/null", "-e", &format!("trace={name}"), "-e", &inject];
+            let status = traced(&options, &child("put bob", &db));
+            let file = SasldbFile::open(&db).unwrap();
+            if existing {
+                assert_eq!(get(&file, "alice").unwrap(), b"secret", "{inject}");
+            }
+            let bob = get(&file, "bob");
+            if status.success() {
+                // It came that far with one call less of this kind.
+                assert_eq!(bob.unwrap(), b"secret");
+                continue;
+            }
+            assert_eq!(status.signal(), Some(libc::SIGKILL), "{inject}: {status}");
+            match bob {
+                None => before += 1,
+                Some(value) => {
+                    assert_eq!(value, b"secret", "{inject}");
+                    after += 1;
+                }
+            }
+            put(&file, "carol", b"after");
+            assert_eq!(get(&file, "carol").unwrap(), b"after", "{inject}");
+            for made in [&db, &lock] {
+                assert_eq!(mode(made) & 0o077, 0, "{inject}: {}", made.display());
+            }
+            assert_eq!(lmdb_dump(&db).len(), 1 + usize::from(existing) + usize::from(get(&file, "bob").is_some()));
+        }
+    }
+    println!("{before} times the old one, {after} times the new one");
+    assert!(before >= 30 && after >= 3, "{before} times the old one, {after} times the new one");
+}
+
+#[test]
+fn a_read_only_file_system_is_read() {
+    let scratch = Scratch::new();
+    let program = std::env::current_exe().unwrap();
+    let first = format!("OXISASL_ACTION='put alice' {} --exact child_process >/dev/null", program.display());
+    on_small_disk(&scratch, &format!("{first}; mount -o remount,ro .; cd /"), "read-only-system");
+    let scratch = Scratch::new();
+    // Without the lock file, too.
+    on_small_disk(&scratch, &format!("{first}; rm db-lock; mount -o remount,ro .; cd /"), "read-only-system");
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Which attributes the entries of a directory can have (RFC 4512 section 4.4).
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
 
 use crate::sys::ldap::{Connection, Failure, Scope, Search};
 
 /// The attributes that a directory knows, by all of their names. Without any it has not told.
 #[derive(Debug, Default)]
-pub(crate) struct Schema(HashSet<String>);
+pub(crate) struct Schema(BTreeSet<String>);
 
 impl Schema {
     /// What the server says about the attributes that entries can have.

@@ -1,6 +1,6 @@
 //! A store in memory, for tests, examples and applications that keep few users.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
 use super::{AuxProp, Change, LookupFlags, StoreCx};
@@ -9,12 +9,12 @@ use crate::props::Props;
 use crate::secret::Secret;
 
 /// The values of a user's properties, by name.
-type Properties = HashMap<String, Vec<Secret>>;
+type Properties = BTreeMap<String, Vec<Secret>>;
 
 /// Users and their properties, by canonical name.
 #[derive(Debug, Default)]
 pub struct Memory {
-    users: RwLock<HashMap<Vec<u8>, Properties>>,
+    users: RwLock<BTreeMap<Vec<u8>, Properties>>,
 }
 
 impl Memory {

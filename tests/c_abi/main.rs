@@ -150,6 +150,7 @@ programs! {
     abi_bad
     abi_base64
     abi_callbacks
+    abi_calls
     abi_canon
     abi_chanbind
     abi_checkpass

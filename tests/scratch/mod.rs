@@ -2,12 +2,12 @@
 //! are required; without them a test fails.
 #![allow(dead_code)] // each test file uses its part
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A directory that goes away with the test.
@@ -196,4 +196,38 @@ pub fn users(count: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
     (0..count)
         .map(|n| (format!("user{n}\0example.com\0userPassword").into_bytes(), format!("secret of {n}").into_bytes()))
         .collect()
+}
+
+/// Runs a child under `strace` with these options, and says how it ended.
+pub fn traced(options: &[&str], child: &Command) -> ExitStatus {
+    let mut command = Command::new("strace");
+    command.arg("-fqq").args(options).arg(child.get_program()).args(child.get_args());
+    command.envs(child.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().expect("strace is needed for this test")
+}
+
+/// The system calls of the thread that uses a database, from the first that names it: which one, and the how manieth of that
+/// name in its thread.
+pub fn system_calls(trace: &str, db: &Path) -> Vec<(String, u32)> {
+    let mut counts: HashMap<(&str, &str), u32> = HashMap::new();
+    let mut found = Vec::new();
+    let mut worker = None;
+    for line in trace.lines() {
+        let Some((thread, rest)) = line.split_once(' ') else { continue };
+        let rest = rest.trim_start();
+        let Some((name, _)) = rest.split_once('(').filter(|(name, _)| !name.contains(['<', ' ', '+'])) else {
+            continue;
+        };
+        let count = counts.entry((thread, name)).or_default();
+        *count += 1;
+        if rest.contains(db.to_str().unwrap()) {
+            worker.get_or_insert(thread);
+        }
+        // Not those that a program makes once more or less often each time.
+        if worker == Some(thread) && !["futex", "mmap", "munmap", "mprotect", "madvise", "brk"].contains(&name) {
+            found.push((name.to_owned(), *count));
+        }
+    }
+    found
 }

@@ -175,8 +175,11 @@ unsafe fn finish(
         Ok(Progress::Done(None)) if !success_data => Ok(Progress::Done(Some(Vec::new()))),
         Err(error) if !error.prompts().is_empty() => {
             // SAFETY: by this function's contract.
-            unsafe { interact::give_prompts(conn, error.prompts(), prompt_need) };
-            Err(error)
+            let given = unsafe { interact::give_prompts(conn, error.prompts(), prompt_need) };
+            if let (Err(error), Ok(session)) = (&given, conn.client()) {
+                session.note_error(error);
+            }
+            given.and(Err(error))
         }
         other => other,
     };

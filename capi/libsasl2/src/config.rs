@@ -1,7 +1,7 @@
 //! The configuration file for programs that read options themselves (saslauthd and others). The three functions are in no
 //! header. There is one table in a process, which a server's init fills as well.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, c_char, c_int};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::global;
 /// The values that C has pointers to: by the table that they are of, and the option.
 struct Given {
     table: Arc<ConfigFile>,
-    values: HashMap<String, CString>,
+    values: BTreeMap<String, CString>,
 }
 
 static GIVEN: Mutex<Vec<Given>> = Mutex::new(Vec::new());
@@ -87,7 +87,7 @@ fn value(key: &str) -> Option<*const c_char> {
     let index = match given.iter().position(|given| Arc::ptr_eq(&given.table, &table)) {
         Some(index) => index,
         None => {
-            given.push(Given { table: Arc::clone(&table), values: HashMap::new() });
+            given.push(Given { table: Arc::clone(&table), values: BTreeMap::new() });
             given.len() - 1
         }
     };

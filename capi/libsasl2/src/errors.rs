@@ -1,6 +1,6 @@
 //! What went wrong, in words (`sasl.h`, "Errors").
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_uint};
 use std::ptr::null;
 use std::sync::OnceLock;
@@ -46,7 +46,7 @@ export! {
 
 /// The text for a code, which stays for ever.
 fn error_text(code: c_int) -> &'static CStr {
-    static TEXTS: OnceLock<HashMap<c_int, CString>> = OnceLock::new();
+    static TEXTS: OnceLock<BTreeMap<c_int, CString>> = OnceLock::new();
     let texts = TEXTS.get_or_init(|| {
         let known = Code::all().map(|code| (code.number(), code.text()));
         [(1, "another step is needed in authentication"), (0, "successful result")]

@@ -5,7 +5,7 @@ use std::ptr::{null, null_mut};
 use std::slice;
 
 use oxisasl::prompt::Prompt;
-use oxisasl::{ClientSession, Result, Secret};
+use oxisasl::{ClientSession, Code, Error, Result, Secret};
 use oxisasl_capi_common::hooks;
 
 use crate::abi::Interact;
@@ -14,11 +14,14 @@ use crate::conn::{Conn, Slot, callback_id, prompt_kind};
 /// Hands the questions to C, in an array that ends with the id 0. The array comes from the application's allocator,
 /// since it may free it; the strings belong to the connection.
 ///
+/// # Errors
+/// [`Code::NoMem`]: an application that is told to ask looks into the array without a doubt.
+///
 /// # Safety
 /// `place` is NULL or writable.
-pub unsafe fn give_prompts(conn: &Conn, prompts: &[Prompt], place: *mut *mut Interact) {
+pub unsafe fn give_prompts(conn: &Conn, prompts: &[Prompt], place: *mut *mut Interact) -> Result<()> {
     if place.is_null() {
-        return;
+        return Ok(());
     }
     let size = size_of::<Interact>();
     // SAFETY: the application's allocator takes any size.
@@ -26,7 +29,7 @@ pub unsafe fn give_prompts(conn: &Conn, prompts: &[Prompt], place: *mut *mut Int
     // SAFETY: by this function's contract.
     unsafe { place.write(array) };
     if array.is_null() {
-        return;
+        return Err(Error::from(Code::NoMem));
     }
     let mut next_slot = 0;
     let mut text = |text: Option<&str>| -> *const c_char {
@@ -47,6 +50,7 @@ pub unsafe fn give_prompts(conn: &Conn, prompts: &[Prompt], place: *mut *mut Int
         // SAFETY: the array has room for all prompts and the end, which calloc cleared.
         unsafe { array.add(index).write(entry) };
     }
+    Ok(())
 }
 
 /// Takes the answers out of an array of prompts, and frees it. Says whether there was one.

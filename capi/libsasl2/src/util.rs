@@ -67,11 +67,14 @@ export! {
         outlen: *mut c_uint,
     ) -> c_int {
         // SAFETY: by this function's contract.
-        let (Ok(input), false) = (unsafe { arg::bytes(input, inlen, "input") }, out.is_null()) else {
+        let (Ok(input), false) = (unsafe { arg::bytes(input, inlen, "input") }, out.is_null() && outmax > 0) else {
             return oxisasl::Code::BadParam.number();
         };
-        // SAFETY: by this function's contract.
-        let room = unsafe { slice::from_raw_parts_mut(out.cast::<u8>(), outmax as usize) };
+        let room = match out.is_null() {
+            true => &mut [],
+            // SAFETY: by this function's contract.
+            false => unsafe { slice::from_raw_parts_mut(out.cast::<u8>(), outmax as usize) },
+        };
         let (result, len) = b64::encode_c(input.unwrap_or_default(), room);
         // SAFETY: by this function's contract.
         unsafe { arg::put(outlen, len as c_uint) };

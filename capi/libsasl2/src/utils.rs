@@ -1,6 +1,6 @@
 //! What plugins call the library through (`sasl_utils_t` of version 4).
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_ulong, c_void};
 use std::mem::offset_of;
 use std::ptr::{from_ref, null, null_mut};
@@ -163,7 +163,7 @@ fn point(to: *const c_void) {
 
 /// Keeps a text for good, once. Plugins keep pointers to the values of options; those of a file are few.
 fn keep(text: &str) -> *const c_char {
-    static KEPT: Mutex<Option<HashSet<CString>>> = Mutex::new(None);
+    static KEPT: Mutex<Option<BTreeSet<CString>>> = Mutex::new(None);
     let text = c_string(text.as_bytes());
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     let kept = kept.get_or_insert_default();

@@ -6,7 +6,7 @@
 //! replacement would be lost; what has been written by the time the new file is on disk is carried over. What remains is the
 //! time between such a program's opening and its writing, a millisecond.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::time::{Duration, Instant};
@@ -191,7 +191,7 @@ fn single(pairs: &[Pair]) -> Read<()> {
 
 /// The pairs with changes made; None if they make no difference.
 fn edited(pairs: &[Pair], edits: &[(Vec<u8>, Option<&[u8]>)]) -> Option<Vec<Pair>> {
-    let last: HashMap<&[u8], Option<&[u8]>> = edits.iter().map(|(key, value)| (key.as_slice(), *value)).collect();
+    let last: BTreeMap<&[u8], Option<&[u8]>> = edits.iter().map(|(key, value)| (key.as_slice(), *value)).collect();
     let mut kept = Vec::with_capacity(pairs.len());
     let mut new = last.clone();
     let mut changed = false;
@@ -216,7 +216,7 @@ fn edited(pairs: &[Pair], edits: &[(Vec<u8>, Option<&[u8]>)]) -> Option<Vec<Pair
 
 /// The changes that make the pairs `after` of the pairs `before`.
 fn difference<'a>(before: &[Pair], after: &'a [Pair]) -> Edits<'a> {
-    let mut old: HashMap<&[u8], &Secret> = before.iter().map(|(key, value)| (key.as_slice(), value)).collect();
+    let mut old: BTreeMap<&[u8], &Secret> = before.iter().map(|(key, value)| (key.as_slice(), value)).collect();
     let mut edits = Edits::new();
     for (key, value) in after {
         let same = old.remove(key.as_slice()).is_some_and(|old| bool::from(old.matches(value.expose())));

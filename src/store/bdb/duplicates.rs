@@ -1,7 +1,7 @@
 //! The values of a key that has so many that they fill pages of their own: a small tree of record numbers or of sorted
 //! values. Only its leaves matter here; they are chained from left to right.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::hash::{HashFile, Take, check_link};
 use super::page::{self, Read, damaged};
@@ -22,7 +22,7 @@ const ITEM_OVERFLOW: u8 = 3;
 const ITEM_DELETED: u8 = 0x80;
 
 /// The values under the tree with this root. `seen` gets the pages.
-pub(super) fn read(file: &HashFile, root: u32, take: Take, seen: &mut HashSet<u32>) -> Read<Vec<Secret>> {
+pub(super) fn read(file: &HashFile, root: u32, take: Take, seen: &mut BTreeSet<u32>) -> Read<Vec<Secret>> {
     let layout = file.meta.layout;
     let overhead = if layout.checksums { 32 } else { 26 };
     let mut buffer = file.buffer();

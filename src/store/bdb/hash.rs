@@ -1,7 +1,7 @@
 //! One Berkeley DB hash file as it was at one moment: lookups by key, and a walk over everything.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -91,7 +91,7 @@ impl HashFile {
                 let take = Take::First(limit);
                 return match pairs.value(pair)? {
                     Item::Inline(bytes) => take.check(bytes.len()).map(|_| Some(Secret::from(bytes))),
-                    item => Ok(self.values(number, item, take, &mut HashSet::new())?.into_iter().next()),
+                    item => Ok(self.values(number, item, take, &mut BTreeSet::new())?.into_iter().next()),
                 };
             }
             // The key is not here. That is worth believing only if what is here belongs here.
@@ -118,7 +118,7 @@ impl HashFile {
             let same = match pairs.key(pair)? {
                 Item::Inline(bytes) => bytes == key,
                 Item::Big { page, length } if length as usize == key.len() => {
-                    *self.big(page, length, &mut HashSet::new())? == key
+                    *self.big(page, length, &mut BTreeSet::new())? == key
                 }
                 _ => false,
             };
@@ -147,7 +147,7 @@ impl HashFile {
     }
 
     /// The bytes of a chain of overflow pages. `seen` gets the pages.
-    pub(super) fn big(&self, first: u32, length: u32, seen: &mut HashSet<u32>) -> Read<Zeroizing<Vec<u8>>> {
+    pub(super) fn big(&self, first: u32, length: u32, seen: &mut BTreeSet<u32>) -> Read<Zeroizing<Vec<u8>>> {
         let room = self.meta.pages().saturating_mul(self.meta.layout.page_size as u64);
         if u64::from(length) > room {
             return damaged(first, format!("an item of {length} bytes cannot start here"));
@@ -177,7 +177,7 @@ impl HashFile {
     }
 
     /// The values that the value item of a pair stands for.
-    fn values(&self, number: u32, item: Item<'_>, take: Take, seen: &mut HashSet<u32>) -> Read<Vec<Secret>> {
+    fn values(&self, number: u32, item: Item<'_>, take: Take, seen: &mut BTreeSet<u32>) -> Read<Vec<Secret>> {
         let values = match item {
             Item::Inline(bytes) => vec![take.check(bytes.len())?.then(|| Secret::from(bytes))],
             Item::Big { page, length } => {
@@ -204,8 +204,8 @@ impl HashFile {
             file: self,
             bucket: None,
             at: (0, 0),
-            seen: HashSet::new(),
-            keys: HashSet::new(),
+            seen: BTreeSet::new(),
+            keys: BTreeSet::new(),
             buffer: self.buffer(),
             ready: VecDeque::new(),
             failed: false,
@@ -299,9 +299,9 @@ pub(super) struct Walk<'f> {
     bucket: Option<u32>,
     /// The next page of that bucket, 0 if none, and the one before it.
     at: (u32, u32),
-    seen: HashSet<u32>,
+    seen: BTreeSet<u32>,
     /// The keys of that bucket so far.
-    keys: HashSet<Vec<u8>>,
+    keys: BTreeSet<Vec<u8>>,
     buffer: PageBuffer,
     /// What has been read of the current page.
     ready: VecDeque<(Vec<u8>, Secret)>,
