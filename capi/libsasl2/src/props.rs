@@ -6,6 +6,7 @@ use std::slice;
 
 use oxisasl::chanbind::ChannelBinding;
 use oxisasl::gss::{Cred, ForeignCred, Name};
+use oxisasl::log::Level;
 use oxisasl::policy::{SecurityFlags, SecurityProps};
 use oxisasl::{Code, Error, Result};
 use oxisasl_capi_common::{arg, boundary, export};
@@ -64,6 +65,7 @@ export! {
             let result = unsafe { set(conn, propnum, value) };
             if let Err(error) = &result {
                 conn.note(error);
+                conn.write_log(Level::Fail, error.detail());
             }
             conn.refresh_host();
             result
