@@ -4,6 +4,7 @@
 # make install-tools    installs the tools only, with their manual pages: SBINDIR=... MANDIR=...
 # make demo       shows stock Sendmail authenticating on this library
 # make check      everything that CI runs
+# make differential    runs calls made up from seeds on the stock library and on this one: CASES=1000000 SEED=1
 # make link-cc    links the shared library with the C compiler, where lld is not to be had
 
 PREFIX ?= /usr/local
@@ -27,7 +28,7 @@ LIBSASL := libsasl.so.7.1.11
 TOOLS := saslpasswd sasldblistusers
 MANUALS := $(TOOLS:%=docs/man/%.8)
 
-.PHONY: all tools install install-tools uninstall demo check link-cc clean
+.PHONY: all tools install install-tools uninstall demo check differential link-cc clean
 
 all: tools
 	$(CARGO) build --release --locked -p oxisasl-libsasl2 -p oxisasl-libsasl
@@ -80,6 +81,12 @@ demo:
 
 check:
 	sh scripts/check.sh
+
+CASES ?= 100000
+SEED ?= 1
+differential: all
+	OXISASL_RIG_LIBRARY=$(CURDIR)/$(STAGE) OXISASL_DIFFERENTIAL_CASES=$(CASES) OXISASL_DIFFERENTIAL_SEED=$(SEED) \
+	    $(CARGO) test --locked --test differential -- --nocapture calls_from_seeds
 
 link-cc: all
 	sh scripts/link-cc.sh

@@ -6,14 +6,16 @@
 #[path = "../c_abi/align.rs"]
 mod align;
 #[path = "../c_abi/deviations.rs"]
-#[expect(dead_code, reason = "the table of the other programs is not read here")]
 mod deviations;
 mod driver;
+mod generate;
 #[path = "../c_abi/library.rs"]
 mod library;
+mod random;
 #[path = "../rig/mod.rs"]
 mod rig;
 mod script;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -99,4 +101,34 @@ fn every_script_is_run() {
         .collect();
     let listed: BTreeSet<String> = SCRIPTS.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(found, listed, "tests/differential/cases (left) and the list in tests/differential/main.rs (right)");
+}
+
+/// A thousand cases from seeds that are always the same; or as many as `OXISASL_DIFFERENTIAL_CASES` says, from
+/// `OXISASL_DIFFERENTIAL_SEED` on (`make differential`).
+#[test]
+fn calls_from_seeds() {
+    let wanted = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let count = wanted("OXISASL_DIFFERENTIAL_CASES").map_or(1000, |text| text.parse().expect("a number of cases"));
+    let seed = wanted("OXISASL_DIFFERENTIAL_SEED").map_or(1, |text| text.parse().expect("a seed"));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let tally = random::run(seed, count, threads, &|tally| {
+        eprintln!(
+            "{} cases, {} apart, {} ended by the stock library, {} unsteady, {} different",
+            tally.cases,
+            tally.apart,
+            tally.stock_gone,
+            tally.unsteady,
+            tally.different.len()
+        );
+    });
+    assert_eq!(tally.cases, count);
+    assert!(tally.different.is_empty(), "differences, as scripts:\n\n{}", tally.different.join("\n"));
+}
+
+#[test]
+fn rules_for_seeds_are_explained() {
+    let documented = deviations::documented(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/deviations.md"));
+    for (id, line) in random::rows() {
+        assert!(documented.contains(&id), "random.txt:{line}: no row {id} in docs/deviations.md");
+    }
 }
