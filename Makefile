@@ -25,7 +25,7 @@ SASL1_HEADERS := $(wildcard include/sasl1/*.h)
 # The files that hold the libraries, which carry the numbers that libtool would give them.
 LIBSASL2 := libsasl2.so.2.0.25
 LIBSASL := libsasl.so.7.1.11
-TOOLS := saslpasswd sasldblistusers
+TOOLS := saslpasswd sasldblistusers saslpasswd2 sasldblistusers2 testsaslauthd
 MANUALS := $(TOOLS:%=docs/man/%.8)
 
 .PHONY: all tools install install-tools uninstall demo check differential link-cc clean

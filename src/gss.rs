@@ -72,6 +72,12 @@ impl Acceptor<'_> {
     }
 }
 
+/// Whether a keytab is named by the option, given here, or the environment, or is at its usual place.
+#[must_use]
+pub fn has_keytab(keytab: Option<&str>) -> bool {
+    keytab.is_some() || environment("KRB5_KTNAME").is_some() || Path::new(DEFAULT_KEYTAB).exists()
+}
+
 /// Why there is no key at all. The library does not tell a keytab that it may not read from one that is not there.
 fn explain(failure: &Failure, keytab: &str) -> String {
     match std::fs::File::open(keytab.strip_prefix("FILE:").unwrap_or(keytab)) {

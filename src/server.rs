@@ -150,6 +150,20 @@ impl Server {
         self.stores.iter().filter(|store| store.is_configured(self.options.as_ref()))
     }
 
+    /// Has the stores, verifiers and mechanisms that the options choose open what they will need: to be called before the
+    /// application confines itself (`chroot`, another user). Without it they open it when they need it.
+    pub fn prepare(&self) {
+        let options = self.options.as_ref();
+        if let Ok(stores) = store::select(&self.stores, options) {
+            stores.iter().for_each(|store| store.prepare(options));
+        }
+        let words = options.get(None, "pwcheck_method").unwrap_or(self.default_verifier().into());
+        let verifiers = words.split_ascii_whitespace().filter_map(|word| self.find_verifier(word));
+        verifiers.for_each(|verifier| verifier.prepare(options));
+        let listed = self.registry.select(options.get(None, "mech_list").as_deref());
+        listed.iter().for_each(|mechanism| mechanism.prepare(options));
+    }
+
     /// Whether the stores can be written to, as far as can be told without a session.
     ///
     /// # Errors

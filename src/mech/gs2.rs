@@ -4,11 +4,12 @@
 use std::borrow::Cow;
 
 use super::gss_common::{
-    SECURITY, authzid, available, client_credentials, display, error, identify_client, server_credentials, target,
-    unless_asking,
+    self, SECURITY, authzid, available, client_credentials, display, error, identify_client, server_credentials,
+    target, unless_asking,
 };
 use super::{ClientMech, ClientStep, Facts, MechInfo, Mechanism, Outcome, ServerMech, Step};
 use crate::chanbind::{BindingFlag, binding_name};
+use crate::config::Options;
 use crate::ctx::{BindingChoice, ClientCx, ServerCx};
 use crate::error::{Code, Error, Result};
 use crate::gss::{Context, Cred, Credentials, Mech, Name, flag};
@@ -48,6 +49,10 @@ const TOKEN: u8 = 0x60;
 impl Mechanism for Krb5 {
     fn info(&self) -> &MechInfo {
         &INFO
+    }
+
+    fn prepare(&self, options: &dyn Options) {
+        gss_common::prepare(options);
     }
 
     fn available(&self, facts: &Facts<'_>) -> Result<(), Refusal> {

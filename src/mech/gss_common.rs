@@ -2,6 +2,7 @@
 
 use super::{Facts, Side};
 use crate::chanbind::ChannelBinding;
+use crate::config::Options;
 use crate::ctx::{Authenticated, ClientCx, ServerCx};
 use crate::error::{Code, Error, Result};
 use crate::gss::{self, Acceptor, Context, Cred, Credentials, Failure, Mech, Name, Usage, flag};
@@ -41,6 +42,15 @@ pub fn available(facts: &Facts<'_>) -> Result<(), Refusal> {
     let (keytab, principal) = (keytab.as_deref(), principal.as_deref());
     let acceptor = Acceptor { service: facts.service, fqdn: facts.fqdn, keytab, principal };
     acceptor.look_for().map_err(refuse)
+}
+
+/// Opens the library where a server may have a key. One that has none is spared it, and so are clients: they find their tickets
+/// where they find the library.
+pub fn prepare(options: &dyn Options) {
+    if gss::has_keytab(options.get(Some("GSSAPI"), "keytab").as_deref()) {
+        // What is missing is told to whoever needs it.
+        let _ = gss::load();
+    }
 }
 
 /// The error of a failed call: `GSSAPI Error: ...`, or what else stands before the colon.

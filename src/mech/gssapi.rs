@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use super::gss_common::{
-    Layer, MAX_SIZE, MAX_SSF, Protections, SECURITY, Sizes, authzid, available, channel_binding, client_credentials,
-    display, error, identify_client, max_input, server_credentials, strength, target, unless_asking,
+    self, Layer, MAX_SIZE, MAX_SSF, Protections, SECURITY, Sizes, authzid, available, channel_binding,
+    client_credentials, display, error, identify_client, max_input, server_credentials, strength, target,
+    unless_asking,
 };
 use super::{ClientMech, ClientStep, Facts, MechInfo, Mechanism, Outcome, ServerMech, Step};
-use crate::config::is_yes;
+use crate::config::{Options, is_yes};
 use crate::ctx::{ClientCx, ServerCx, World};
 use crate::error::{Code, Error, Result};
 use crate::gss::{Context, Credentials, Mech, Name, flag};
@@ -46,6 +47,10 @@ const CONFIDENTIALITY: u8 = 4;
 impl Mechanism for Gssapi {
     fn info(&self) -> &MechInfo {
         &INFO
+    }
+
+    fn prepare(&self, options: &dyn Options) {
+        gss_common::prepare(options);
     }
 
     fn available(&self, facts: &Facts<'_>) -> Result<(), Refusal> {

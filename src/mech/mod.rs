@@ -111,6 +111,10 @@ pub trait Mechanism: Any + Send + Sync {
         Ok(())
     }
 
+    /// Opens what it will need and the application may not reach later: servers confine themselves (`chroot`) once they have
+    /// begun. What cannot be opened is told when it is needed.
+    fn prepare(&self, _options: &dyn Options) {}
+
     /// Whether its name with `-PLUS` is registered too, for channel bindings that both sides use.
     fn has_plus(&self) -> bool {
         let features = self.info().server.or(self.info().client);

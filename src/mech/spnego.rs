@@ -4,11 +4,12 @@
 use std::borrow::Cow;
 
 use super::gss_common::{
-    Layer, MAX_SSF, SECURITY, Sizes, available, error, identify_client, max_input, server_credentials, strength,
+    self, Layer, MAX_SSF, SECURITY, Sizes, available, error, identify_client, max_input, server_credentials, strength,
     unless_asking,
 };
 use super::gssapi::{Initiation, accept_token, flags};
 use super::{ClientMech, ClientStep, Facts, MechInfo, Mechanism, Outcome, ServerMech, Step};
+use crate::config::Options;
 use crate::ctx::{ClientCx, ServerCx, World};
 use crate::error::{Code, Error, Result};
 use crate::gss::{Context, Credentials, Mech, flag};
@@ -48,6 +49,10 @@ const ERROR: &str = "GSSAPI Error";
 impl Mechanism for Spnego {
     fn info(&self) -> &MechInfo {
         &INFO
+    }
+
+    fn prepare(&self, options: &dyn Options) {
+        gss_common::prepare(options);
     }
 
     fn available(&self, facts: &Facts<'_>) -> Result<(), Refusal> {

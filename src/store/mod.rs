@@ -120,6 +120,10 @@ pub trait AuxProp: Any + Send + Sync {
         true
     }
 
+    /// Opens what it will need and the application may not reach later: servers confine themselves (`chroot`) once they have
+    /// begun. What cannot be opened is told when it is needed.
+    fn prepare(&self, _options: &dyn Options) {}
+
     /// Adds to `props` the values of those [`wanted`](LookupFlags::wanted) that the user has.
     ///
     /// # Errors

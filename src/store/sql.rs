@@ -13,6 +13,7 @@ use crate::error::{Code, Error, Result};
 use crate::log::Level;
 use crate::props::Props;
 use crate::secret::Secret;
+use crate::sys::crypt;
 use crate::sys::sql::{Failure, Rows};
 
 mod driver;
@@ -86,6 +87,14 @@ impl AuxProp for Sql {
 
     fn is_configured(&self, options: &dyn Options) -> bool {
         settings::select(options).is_some()
+    }
+
+    fn prepare(&self, options: &dyn Options) {
+        if let Ok(settings) = Settings::read(options) {
+            // What is missing is told to whoever needs it.
+            let _ = driver::load(settings.engine);
+            let _ = crypt::load();
+        }
     }
 
     fn lookup(&self, cx: &StoreCx<'_>, user: &[u8], flags: LookupFlags, props: &Props) -> Result<()> {

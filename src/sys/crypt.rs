@@ -63,6 +63,14 @@ fn terminated(secret: &Secret) -> Result<Zeroizing<Vec<u8>>, Failure> {
     Ok(copy)
 }
 
+/// Opens the library, if it is not open yet.
+///
+/// # Errors
+/// [`Failure::Missing`].
+pub fn load() -> Result<(), Failure> {
+    function().map(drop).map_err(Failure::Missing)
+}
+
 fn function() -> Result<CryptR, String> {
     static FUNCTION: OnceLock<CryptR> = OnceLock::new();
     if let Some(function) = FUNCTION.get() {

@@ -120,6 +120,14 @@ functions! {
     statement_close: unsafe extern "C" fn(Raw) -> c_char = c"mysql_stmt_close";
 }
 
+/// Opens the library, if it is not open yet.
+///
+/// # Errors
+/// [`Failure::Missing`].
+pub fn load() -> Result<(), Failure> {
+    functions().map(drop)
+}
+
 fn functions() -> Result<&'static Functions, Failure> {
     static FUNCTIONS: OnceLock<Functions> = OnceLock::new();
     static TURN: Mutex<()> = Mutex::new(());

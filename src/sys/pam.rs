@@ -163,6 +163,14 @@ struct Functions {
     strerror: unsafe extern "C" fn(*mut Handle, c_int) -> *const c_char,
 }
 
+/// Opens the library, if it is not open yet.
+///
+/// # Errors
+/// What the loader says.
+pub fn load() -> Result<(), String> {
+    Functions::get().map(drop)
+}
+
 impl Functions {
     fn get() -> Result<&'static Self, String> {
         static FUNCTIONS: OnceLock<Functions> = OnceLock::new();

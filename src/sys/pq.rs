@@ -73,6 +73,14 @@ functions! {
     clear: unsafe extern "C" fn(Raw) = c"PQclear";
 }
 
+/// Opens the library, if it is not open yet.
+///
+/// # Errors
+/// [`Failure::Missing`].
+pub fn load() -> Result<(), Failure> {
+    functions().map(drop)
+}
+
 fn functions() -> Result<&'static Functions, Failure> {
     static FUNCTIONS: OnceLock<Functions> = OnceLock::new();
     if let Some(functions) = FUNCTIONS.get() {

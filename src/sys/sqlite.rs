@@ -66,6 +66,14 @@ functions! {
     finalize: unsafe extern "C" fn(Raw) -> c_int = c"sqlite3_finalize";
 }
 
+/// Opens the library, if it is not open yet.
+///
+/// # Errors
+/// [`Failure::Missing`].
+pub fn load() -> Result<(), Failure> {
+    functions().map(drop)
+}
+
 fn functions() -> Result<&'static Functions, Failure> {
     static FUNCTIONS: OnceLock<Functions> = OnceLock::new();
     if let Some(functions) = FUNCTIONS.get() {

@@ -87,6 +87,10 @@ pub trait PasswordVerifier: Send + Sync {
     /// The word of the option `pwcheck_method` that selects it.
     fn name(&self) -> &str;
 
+    /// Opens what it will need and the application may not reach later: servers confine themselves (`chroot`) once they have
+    /// begun. What cannot be opened is told when it is needed.
+    fn prepare(&self, _options: &dyn Options) {}
+
     /// Checks a password. Whatever is not proved right is an error.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use std::ffi::CString;
 use std::path::Path;
 
 use super::{Attempt, PasswordVerifier, REFUSED, shown};
+use crate::config::Options;
 use crate::error::{Code, Error, Result};
 use crate::log::Level;
 use crate::secret::Secret;
@@ -20,6 +21,11 @@ pub struct Pam;
 impl PasswordVerifier for Pam {
     fn name(&self) -> &str {
         "pam"
+    }
+
+    fn prepare(&self, _: &dyn Options) {
+        // What is missing is told to whoever needs it.
+        let _ = pam::load();
     }
 
     fn verify(&self, attempt: &Attempt<'_>, password: &Secret) -> Result<()> {

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use super::hashed::{self, Answer};
 use super::{Attempt, PasswordVerifier, REFUSED};
+use crate::config::Options;
 use crate::error::{Code, Error, Result};
 use crate::log::Level;
 use crate::secret::Secret;
+use crate::sys::crypt;
 
 pub(super) const FILE: &str = "/etc/passwd";
 
@@ -17,6 +19,11 @@ pub struct Passwd;
 impl PasswordVerifier for Passwd {
     fn name(&self) -> &str {
         "passwd"
+    }
+
+    fn prepare(&self, _: &dyn Options) {
+        // What is missing is told to whoever needs it.
+        let _ = crypt::load();
     }
 
     fn verify(&self, attempt: &Attempt<'_>, password: &Secret) -> Result<()> {

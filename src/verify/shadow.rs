@@ -7,10 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::hashed::{self, Answer};
 use super::{Attempt, PasswordVerifier, REFUSED};
+use crate::config::Options;
 use crate::error::{Error, Result};
 use crate::log::Level;
 use crate::secret::Secret;
-use crate::sys::accounts;
+use crate::sys::{accounts, crypt};
 
 const FILE: &str = "/etc/shadow";
 
@@ -22,6 +23,11 @@ pub struct Shadow;
 impl PasswordVerifier for Shadow {
     fn name(&self) -> &str {
         "shadow"
+    }
+
+    fn prepare(&self, _: &dyn Options) {
+        // What is missing is told to whoever needs it.
+        let _ = crypt::load();
     }
 
     fn verify(&self, attempt: &Attempt<'_>, password: &Secret) -> Result<()> {

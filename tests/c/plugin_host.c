@@ -141,6 +141,11 @@ int main(int argc, char **argv)
         secprops(conn, 0, 256, 4000, 0);
         code = sasl_listmech(conn, NULL, "", " ", "", &out, &len, NULL);
         say("offered %s %s", rc(code), code == SASL_OK ? out : "");
+        if (given("check")) {
+            const char *user = given("check"), *password = strchr(user, ':');
+            code = sasl_checkpass(conn, user, password - user, password + 1, strlen(password + 1));
+            say("check %s %s", rc(code), code == SASL_OK ? "" : sasl_errdetail(conn));
+        }
         if (given("start")) {
             code = sasl_server_start(conn, given("start"), "alice\0secret", 12, &out, &len);
             say("start %s %s", rc(code), sasl_errdetail(conn));

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::cc;
-use crate::pair::{End, database, talk};
+use crate::pair::{DEBIAN, End, database, talk};
 use crate::rig::base::{Library, Ran, TempDir, must, run, set_mode};
 
 /// Compiles `tests/c/plugin_file.c`, against our headers, to a file.
@@ -393,6 +393,35 @@ fn a_program_that_cannot_open_files_any_more_has_its_plugins() {
     let told = [&*path(&dir), &closed, "start=X-FILE", "auxprop_plugin=file", "side=server"];
     let said = ran(&mut hosting(&Library::under_test(), &told));
     assert!(said.stdout.contains("start OK"), "{said:#?}");
+}
+
+/// What a built-in store stands on is no plugin, but it is out of reach as well.
+#[test]
+fn a_program_that_cannot_open_files_any_more_has_its_database() {
+    let dir = TempDir::new("confined");
+    must(
+        Command::new("sqlite3").arg(dir.join("users.db")).arg(
+            "create table users (name text, password text); insert into users values ('alice@rig.test', 'secret');",
+        ),
+    );
+    let closed = format!("closed={}", dir.path().display());
+    let told = [
+        &*format!("path={DEBIAN}"),
+        &closed,
+        "auxprop_plugin=sql",
+        "sql_engine=sqlite3",
+        "sql_database=/users.db",
+        "sql_select=select password from users where name = '%u@%r'",
+        "side=server",
+    ];
+    for (given, expected) in
+        [("check=alice@rig.test:secret", "check OK"), ("check=alice@rig.test:wrong", "check BADAUTH")]
+    {
+        for library in [Library::stock(), Library::under_test()] {
+            let said = ran(&mut hosting(&library, &[&told[..], &[given]].concat()));
+            assert!(said.stdout.contains(expected), "{said:#?}");
+        }
+    }
 }
 
 #[test]

@@ -7,12 +7,15 @@ use std::process::ExitCode;
 use lexopt::Parser;
 
 use crate::failure::Failure;
+use crate::settings::Interface;
 
 /// A tool, as it is told about.
 #[derive(Debug)]
 pub struct Tool {
     /// Its name, which begins its messages.
     pub name: &'static str,
+    /// The interface whose words it has.
+    pub interface: Interface,
     /// What follows the name on a command line, in short.
     pub synopsis: &'static str,
     /// What it does and what its options mean.
@@ -26,6 +29,8 @@ pub enum Asked<T> {
     Help,
     /// Which version it is.
     Version,
+    /// This, on standard error.
+    Note(&'static str),
     /// Its work, with these settings.
     Work(T),
 }
@@ -42,6 +47,11 @@ impl Tool {
         let done = parse(parser(Parser::from_env())).and_then(|asked| match asked {
             Asked::Help => print(&format!("usage: {} {}\n\n{}", self.name, self.synopsis, self.help)),
             Asked::Version => print(&format!("{} (oxisasl) {}\n", self.name, env!("CARGO_PKG_VERSION"))),
+            Asked::Note(text) => {
+                // Nobody is left to be told when this fails.
+                let _ = io::stderr().write_all(text.as_bytes());
+                Ok(())
+            }
             Asked::Work(settings) => work(settings),
         });
         match done {
@@ -56,7 +66,7 @@ impl Tool {
     /// Writes to standard error what went wrong, and for a wrong command line, how the tool is used.
     pub fn tell(&self, failure: &Failure) {
         let mut text = String::new();
-        if let Some(message) = failure.message() {
+        if let Some(message) = failure.message(self.interface) {
             text = format!("{}: {message}\n", self.name);
         }
         if matches!(failure, Failure::Usage(_)) {
@@ -93,6 +103,17 @@ pub fn only(place: &mut Option<OsString>, operand: OsString) -> Result<(), Failu
             Err(Failure::Usage(format!("unexpected argument \"{}\"", place.take().unwrap_or_default().display())))
         }
     }
+}
+
+/// The name of an application, which becomes that of a file.
+///
+/// # Errors
+/// [`Failure::Plain`] for a path.
+pub fn application(name: String) -> Result<String, Failure> {
+    if name.contains('/') {
+        return Err(Failure::Plain("filename must not contain /".to_owned()));
+    }
+    Ok(name)
 }
 
 /// The text of an option's value.

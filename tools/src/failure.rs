@@ -8,6 +8,8 @@ use oxisasl::{Code, Error};
 use signal_hook::consts::SIGPIPE;
 use signal_hook::low_level::emulate_default_handler;
 
+use crate::settings::Interface;
+
 /// Why a tool ends without success.
 #[derive(Debug)]
 pub enum Failure {
@@ -21,6 +23,8 @@ pub enum Failure {
     Mismatch,
     /// The tool's output cannot be written.
     Output(io::Error),
+    /// This exit status, when what there is to say was said.
+    Status(u8),
     /// A signal ends the tool.
     Signal(c_int),
 }
@@ -33,21 +37,22 @@ impl Failure {
             Failure::Usage(_) | Failure::Plain(_) | Failure::Output(_) => 1,
             Failure::Sasl(error) => u8::try_from(error.code().number().saturating_neg()).unwrap_or(1),
             Failure::Mismatch => 7,
+            Failure::Status(status) => *status,
             Failure::Signal(signal) => u8::try_from(signal.saturating_add(128)).unwrap_or(1),
         }
     }
 
     /// What is wrong, for standard error; nothing when a signal says it.
     #[must_use]
-    pub fn message(&self) -> Option<String> {
+    pub fn message(&self, interface: Interface) -> Option<String> {
         match self {
             Failure::Usage(what) | Failure::Plain(what) => Some(what.clone()),
-            Failure::Sasl(error) if error.detail().is_empty() => Some(text(error.code()).to_owned()),
-            Failure::Sasl(error) => Some(format!("{}: {}", text(error.code()), error.detail())),
+            Failure::Sasl(error) if error.detail().is_empty() => Some(text(interface, error.code()).to_owned()),
+            Failure::Sasl(error) => Some(format!("{}: {}", text(interface, error.code()), error.detail())),
             Failure::Mismatch => Some("passwords don't match; aborting".to_owned()),
             Failure::Output(error) if error.kind() == ErrorKind::BrokenPipe => None,
             Failure::Output(error) => Some(format!("cannot write to standard output: {error}")),
-            Failure::Signal(_) => None,
+            Failure::Status(_) | Failure::Signal(_) => None,
         }
     }
 
@@ -80,12 +85,12 @@ impl From<lexopt::Error> for Failure {
     }
 }
 
-/// The text of a code as the 1.5 interface has it.
-fn text(code: Code) -> &'static str {
-    match code {
-        Code::NotDone => "can't request info until later in exchange",
-        Code::PwLock => "password locked",
-        code => code.text(),
+/// The text of a code as the interface has it.
+fn text(interface: Interface, code: Code) -> &'static str {
+    match (interface, code) {
+        (Interface::Classic, Code::NotDone) => "can't request info until later in exchange",
+        (Interface::Classic, Code::PwLock) => "password locked",
+        (_, code) => code.text(),
     }
 }
 
@@ -105,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_detail_follows_the_text() {
-        let message = |error: Error| Failure::from(error).message();
+        let message = |error: Error| Failure::from(error).message(Interface::Classic);
         assert_eq!(message(Error::from(Code::NoUser)).as_deref(), Some("user not found"));
         assert_eq!(
             message(Error::new(Code::NotDone, "DIGEST-MD5")).as_deref(),

@@ -6,12 +6,14 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
-pub mod classic;
+pub mod entries;
 pub mod failure;
 pub mod host;
 pub mod password;
+pub mod settings;
 pub mod shown;
 pub mod signals;
 pub mod terminal;
+pub mod version;
 
 pub use failure::Failure;

@@ -11,7 +11,13 @@ use std::process::Command;
 use common::base::{TempDir, must, run};
 use common::told;
 
-const TOOLS: [&str; 2] = ["saslpasswd", "sasldblistusers"];
+const TOOLS: [(&str, &str); 5] = [
+    ("saslpasswd", common::SASLPASSWD),
+    ("sasldblistusers", common::SASLDBLISTUSERS),
+    ("saslpasswd2", common::SASLPASSWD2),
+    ("sasldblistusers2", common::SASLDBLISTUSERS2),
+    ("testsaslauthd", common::TESTSASLAUTHD),
+];
 
 fn make(root: &Path, target: &str) -> Command {
     let mut make = Command::new("make");
@@ -39,10 +45,10 @@ fn files(root: &Path) -> BTreeSet<(PathBuf, u32)> {
 fn the_tools_are_installed_with_their_manual_pages_and_removed() {
     let root = TempDir::new("install");
     must(&mut make(root.path(), "install-tools"));
-    let programs = TOOLS.map(|tool| (root.join(format!("usr/sbin/{tool}")), 0o755));
-    let manuals = TOOLS.map(|tool| (root.join(format!("usr/share/man/man8/{tool}.8")), 0o644));
+    let programs = TOOLS.map(|(tool, _)| (root.join(format!("usr/sbin/{tool}")), 0o755));
+    let manuals = TOOLS.map(|(tool, _)| (root.join(format!("usr/share/man/man8/{tool}.8")), 0o644));
     assert_eq!(files(root.path()), programs.iter().chain(&manuals).cloned().collect());
-    for (tool, (program, _)) in TOOLS.iter().zip(&programs) {
+    for ((tool, _), (program, _)) in TOOLS.iter().zip(&programs) {
         let version = format!("{tool} (oxisasl) {}\n", env!("CARGO_PKG_VERSION"));
         assert_eq!(told(&run(Command::new(program).arg("--version"), b"")), (Some(0), &*version, ""));
         let needed = must(Command::new("readelf").arg("-dW").arg(program));
@@ -50,7 +56,7 @@ fn the_tools_are_installed_with_their_manual_pages_and_removed() {
     }
     // Whoever installs everything gets them, too.
     let everything = must(make(root.path(), "install").arg("--dry-run"));
-    for tool in TOOLS {
+    for (tool, _) in TOOLS {
         assert!(everything.contains(&format!("target/release/{tool}")), "{everything}");
     }
     must(&mut make(root.path(), "uninstall"));
@@ -70,7 +76,7 @@ fn explained(text: &str, lead: &str) -> BTreeSet<String> {
 
 #[test]
 fn manual_pages_are_well_formed_and_explain_what_the_help_does() {
-    for (tool, program) in TOOLS.iter().zip([common::SASLPASSWD, common::SASLDBLISTUSERS]) {
+    for (tool, program) in TOOLS {
         let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/man/{tool}.8"));
         let text = fs::read_to_string(&page).expect("the page");
         let options = text.split(".SH OPTIONS\n").nth(1).and_then(|rest| rest.split(".SH ").next()).expect("options");

@@ -116,6 +116,7 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
             }
         }
     }
+    engine.prepare();
     let side = Side { callbacks: list, engine: Arc::new(engine) };
     let old = global::write(|global| global.server.replace(side));
     drop(old);

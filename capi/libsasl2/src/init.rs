@@ -209,6 +209,7 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
     for canon in global::read(|global| global.canon_users.clone()) {
         engine = engine.canonicalizer(canon);
     }
+    engine.prepare();
     utils::publish();
     global::write(|global| {
         global.touched = true;

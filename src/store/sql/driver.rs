@@ -6,6 +6,7 @@ use super::settings::Settings;
 use super::template::Statement;
 use super::{mysql, pgsql, sqlite};
 use crate::sys::sql::{Failure, Rows};
+use crate::sys::{mysql as mysql_client, pq, sqlite as sqlite_client};
 
 /// A kind of database (`sql_engine`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +98,18 @@ pub(super) trait Link: Send {
 
     /// Whether it may be used again, as far as can be told without asking the server.
     fn can_be_kept(&self) -> bool;
+}
+
+/// Opens the client library, if it is not open yet.
+///
+/// # Errors
+/// [`Failure::Missing`].
+pub(super) fn load(engine: Engine) -> Result<(), Failure> {
+    match engine {
+        Engine::Pgsql => pq::load(),
+        Engine::Sqlite => sqlite_client::load(),
+        Engine::Mysql => mysql_client::load(),
+    }
 }
 
 /// Connects to a host, `host` or `host:port`; an empty one is what the client library takes by itself.

@@ -2,19 +2,21 @@
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexopt::{Arg, Parser};
-use oxisasl::store::sasldb::{Entry, SasldbFile};
-use oxisasl::{Error, Result};
+use oxisasl::Result;
+use oxisasl::store::sasldb::Entry;
 use oxisasl_tools::args::{Asked, Tool, only};
-use oxisasl_tools::classic::{APPLICATION, Settings};
+use oxisasl_tools::entries;
 use oxisasl_tools::failure::Failure;
+use oxisasl_tools::settings::{APPLICATION, Interface, Settings};
 use oxisasl_tools::shown::shown;
 
 const TOOL: Tool = Tool {
     name: "sasldblistusers",
+    interface: Interface::Classic,
     synopsis: "[--strict] [dbfile]",
     help: "\
 Lists the users of a password database, one line for each secret of a user.
@@ -56,7 +58,7 @@ fn parse(mut parser: Parser) -> Result<Asked<Request>, Failure> {
 }
 
 fn list(request: Request) -> Result<(), Failure> {
-    match path(request.database).and_then(|path| entries(&path)) {
+    match path(request.database).and_then(|path| entries::read(&path, "Error opening password file")) {
         Ok(entries) => print(&entries).map_err(Failure::Output),
         Err(error) => {
             let failure = Failure::Plain(error.detail().to_owned());
@@ -72,32 +74,14 @@ fn list(request: Request) -> Result<(), Failure> {
 fn path(named: Option<OsString>) -> Result<PathBuf> {
     match named {
         Some(named) => Ok(named.into()),
-        None => Ok(Settings::read(APPLICATION, None)?.database().as_ref().into()),
+        None => Ok(Settings::read(Interface::Classic, APPLICATION, None)?.database().as_ref().into()),
     }
 }
 
-fn entries(path: &Path) -> Result<Vec<Entry>> {
-    // The library takes a file that is not there for a database without users.
-    let read = match path.metadata() {
-        Ok(_) => SasldbFile::open(path).and_then(|file| file.users()),
-        Err(error) => Err(Error::fail(error.to_string())),
-    };
-    read.map_err(|error| {
-        let place = path.display();
-        let reason = error.detail().trim_start_matches(&format!("{place}: "));
-        Error::new(error.code(), format!("Error opening password file {place}: {reason}"))
-    })
-}
-
-/// Prints the entries but those that mark the database as one that has secrets of a mechanism: they are of no user.
 fn print(entries: &[Entry]) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
-    for Entry { user, realm, property } in entries.iter().filter(|entry| !is_marker(entry)) {
+    for Entry { user, realm, property } in entries {
         writeln!(out, "user: {} realm: {} mech: {}", shown(user), shown(realm), shown(property))?;
     }
     out.flush()
-}
-
-fn is_marker(entry: &Entry) -> bool {
-    entry.user.is_empty() && entry.realm.is_empty()
 }

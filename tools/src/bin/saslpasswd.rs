@@ -10,13 +10,14 @@ use oxisasl::hooks::{PasswordChange, PasswordFlags};
 use oxisasl::store::auxprop_sasldb::Sasldb;
 use oxisasl::syslog::Syslog;
 use oxisasl::{Code, Error, Server, ServerParams};
-use oxisasl_tools::args::{Asked, Tool, only, text};
-use oxisasl_tools::classic::{APPLICATION, Settings};
+use oxisasl_tools::args::{Asked, Tool, application, only, text};
 use oxisasl_tools::failure::Failure;
+use oxisasl_tools::settings::{APPLICATION, Interface, Settings};
 use oxisasl_tools::{host, password};
 
 const TOOL: Tool = Tool {
     name: "saslpasswd",
+    interface: Interface::Classic,
     synopsis: "[-a appname] [-p] [-c] [-d] [-f dbfile] [-u domain] userid",
     help: "\
 Sets the password of a user in a password database: the secrets that the
@@ -84,17 +85,9 @@ fn parse(mut parser: Parser) -> Result<Asked<Request>, Failure> {
     Ok(Asked::Work(request))
 }
 
-/// The name of an application, which becomes that of a file.
-fn application(name: String) -> Result<String, Failure> {
-    if name.contains('/') {
-        return Err(Failure::Plain("filename must not contain /".to_owned()));
-    }
-    Ok(name)
-}
-
 fn change(request: Request) -> Result<(), Failure> {
     // Whatever is wrong with the configuration is told before anyone types a password.
-    let settings = Settings::read(&request.application, request.database)?;
+    let settings = Settings::read(Interface::Classic, &request.application, request.database)?;
     let server = Arc::new(Server::classic(request.application).options(settings).store(Sasldb::classic()).log(Syslog));
     let params = ServerParams::new("saslpasswd").fqdn(host::name()?);
     let session = server.session(match request.realm {

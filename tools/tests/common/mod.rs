@@ -15,6 +15,9 @@ use base::{Ran, TempDir, run};
 
 pub const SASLPASSWD: &str = env!("CARGO_BIN_EXE_saslpasswd");
 pub const SASLDBLISTUSERS: &str = env!("CARGO_BIN_EXE_sasldblistusers");
+pub const SASLPASSWD2: &str = env!("CARGO_BIN_EXE_saslpasswd2");
+pub const SASLDBLISTUSERS2: &str = env!("CARGO_BIN_EXE_sasldblistusers2");
+pub const TESTSASLAUTHD: &str = env!("CARGO_BIN_EXE_testsaslauthd");
 
 /// A realm for all tests that need one.
 pub const REALM: &str = "smtp.domain.com";
