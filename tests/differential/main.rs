@@ -79,8 +79,11 @@ macro_rules! scripts {
 scripts! {
     bindings
     choice
+    contexts
     cram
     digest
+    errors
+    layers
     life
     listing
     others
@@ -91,6 +94,8 @@ scripts! {
     props
     scram
     sessions
+    users
+    utilities
 }
 
 #[test]
