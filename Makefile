@@ -5,6 +5,7 @@
 # make demo       shows stock Sendmail authenticating on this library
 # make check      everything that CI runs
 # make scale      measures the password database with up to USERS=10000000 users (12 GB below target/) for docs/scale.md
+# make differential    runs calls made up from seeds on the stock library and on this one: CASES=1000000 SEED=1
 # make link-cc    links the shared library with the C compiler, where lld is not to be had
 
 PREFIX ?= /usr/local
@@ -28,7 +29,7 @@ LIBSASL := libsasl.so.7.1.11
 TOOLS := saslpasswd sasldblistusers saslpasswd2 sasldblistusers2 testsaslauthd saslmigrate sasldoctor
 MANUALS := $(TOOLS:%=docs/man/%.8)
 
-.PHONY: all tools install install-tools uninstall demo check scale link-cc clean
+.PHONY: all tools install install-tools uninstall demo check scale differential link-cc clean
 
 all: tools
 	$(CARGO) build --release --locked -p oxisasl-libsasl2 -p oxisasl-libsasl
@@ -85,6 +86,12 @@ check:
 USERS ?= 10000000
 scale:
 	$(CARGO) bench --locked -p oxisasl --bench scale -- --users $(USERS) --folder $(CURDIR)/target/scale --docs $(CURDIR)/docs
+
+CASES ?= 100000
+SEED ?= 1
+differential: all
+	OXISASL_RIG_LIBRARY=$(CURDIR)/$(STAGE) OXISASL_DIFFERENTIAL_CASES=$(CASES) OXISASL_DIFFERENTIAL_SEED=$(SEED) \
+	    $(CARGO) test --locked --test differential -- --nocapture calls_from_seeds
 
 link-cc: all
 	sh scripts/link-cc.sh

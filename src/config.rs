@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error, Result};
@@ -205,7 +205,13 @@ impl ConfigFile {
         };
         let mut text = Vec::new();
         match std::fs::File::open(path).and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut text)) {
-            Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            // No file has a name that is too long for one.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename
+                ) =>
+            {
                 Ok(None)
             }
             Err(error) => failed(&error),

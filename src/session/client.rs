@@ -437,6 +437,7 @@ impl ClientSession {
                 }
                 self.common.install(layer);
                 self.exchange.replace(Exchange::Done);
+                self.supplied.borrow_mut().clear();
                 Ok(Progress::Done(response))
             }
             Err(error) if error.code() == Code::Interact => {
@@ -451,6 +452,7 @@ impl ClientSession {
     fn fail<T>(&self, error: Error, level: Level) -> Result<T> {
         self.exchange.replace(Exchange::Idle);
         self.asking.set(false);
+        self.supplied.borrow_mut().clear();
         self.common.note_error(&error);
         if !error.detail().is_empty() && !error.is_told() {
             self.write_log(level, error.detail());
@@ -507,7 +509,13 @@ impl ClientWorld for ClientSession {
             answers.push(match supplied {
                 Some((_, answer)) => answer,
                 None => match self.answers.answer(prompt) {
-                    Answer::Value(value) => Some(value),
+                    Answer::Value(value) => {
+                        // A step that has other questions is repeated: nobody is asked for his password twice.
+                        if prompt.kind == PromptKind::Pass {
+                            self.supply(prompt.kind, Some(value.clone()));
+                        }
+                        Some(value)
+                    }
                     Answer::Unsupported => None,
                     Answer::Failed(error) => return Err(error),
                     Answer::AskUser => {

@@ -64,9 +64,9 @@ impl ServerSession {
     /// [`Code::NoUser`], or why it could not be found out.
     pub fn user_exists(&self, user: &[u8], service: Option<&str>, realm: Option<&str>) -> Result<()> {
         self.common.clear_error();
-        let own_realm = self.realm();
         let name = match self.server.naming {
-            Naming::Qualified => self.qualified(user, realm.or(own_realm.as_deref())),
+            // The realm of the connection is added where the name is made canonical.
+            Naming::Qualified => self.qualified(user, realm),
             Naming::Classic => user.to_vec(),
         };
         self.record(self.ask_verifiers(&name, service.unwrap_or(&self.common.service), &mut |verifier, attempt| {

@@ -450,6 +450,7 @@ impl Answers for CallbackAnswers {
             Ok(Some(value)) => Answer::Value(value),
             Ok(None) if prompt.kind == PromptKind::User => Answer::Value(Secret::default()),
             Ok(None) => Answer::Failed(Error::param("a callback answered with nothing")),
+            Err(error) if error.code() == Code::Interact => Answer::AskUser,
             Err(error) => Answer::Failed(error),
         }
     }

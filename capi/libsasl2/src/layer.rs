@@ -4,6 +4,7 @@ use std::ffi::{c_char, c_int, c_uint};
 use std::ptr::{null, null_mut};
 use std::slice;
 
+use oxisasl::log::Level;
 use oxisasl::{Code, Error, Result};
 use oxisasl_capi_common::{arg, export};
 
@@ -93,7 +94,8 @@ export! {
                 None => Err(Error::param("no session")),
             };
             // Where nothing was decoded at all the caller's variables stay as they are.
-            if !matches!(&decoded, Err(error) if matches!(error.code(), Code::TooWeak | Code::BufOver)) {
+            let refused = tell_of_misuse(conn, &decoded);
+            if !refused {
                 let shown = decoded.is_ok() && (!clear.is_empty() || !conn.has_layer());
                 let len = if shown { clear.len() as c_uint } else { 0 };
                 let place = if shown { conn.slots.keep(Slot::Decoded, clear) } else { null() };
@@ -132,15 +134,28 @@ fn encode(conn: &Conn, chunks: &[&[u8]], output: *mut *const c_char, outputlen: 
         return Err(Error::param("no place for the output"));
     }
     let mut packets = Vec::with_capacity(total + 64);
-    match conn.session() {
-        Some(Session::Server(session)) => session.encode(chunks, &mut packets)?,
-        Some(Session::Client(session)) => session.encode(chunks, &mut packets)?,
-        None => return Err(Error::param("no session")),
-    }
+    let encoded = match conn.session() {
+        Some(Session::Server(session)) => session.encode(chunks, &mut packets),
+        Some(Session::Client(session)) => session.encode(chunks, &mut packets),
+        None => Err(Error::param("no session")),
+    };
+    tell_of_misuse(conn, &encoded);
+    encoded?;
     // SAFETY: by the contract of the functions that encode.
     unsafe {
         arg::put(outputlen, packets.len() as c_uint);
         arg::put(output, conn.slots.keep(Slot::Encoded, packets));
     }
     Ok(())
+}
+
+/// Whether the application may not use a layer as it does; the log then has a line.
+fn tell_of_misuse(conn: &Conn, result: &Result<()>) -> bool {
+    match result {
+        Err(error) if matches!(error.code(), Code::TooWeak | Code::BufOver) => {
+            conn.write_log(Level::Fail, error.detail());
+            true
+        }
+        _ => false,
+    }
 }

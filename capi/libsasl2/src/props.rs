@@ -8,6 +8,7 @@ use oxisasl::chanbind::ChannelBinding;
 use oxisasl::ctx::World as _;
 use oxisasl::gss::{Cred, ForeignCred, Name};
 use oxisasl::identity::CanonicalName;
+use oxisasl::log::Level;
 use oxisasl::policy::{SecurityFlags, SecurityProps};
 use oxisasl::{Code, Error, Result};
 use oxisasl_capi_common::{arg, boundary, export};
@@ -66,6 +67,7 @@ export! {
             let result = unsafe { set(conn, propnum, value) };
             if let Err(error) = &result {
                 conn.note(error);
+                conn.write_log(Level::Fail, error.detail());
             }
             if let Ok(session) = conn.server() {
                 session.forget_listing();

@@ -12,7 +12,7 @@ use zeroize::Zeroize as _;
 
 use crate::abi::{CONTINUE, OK};
 use crate::calls::c_string;
-use crate::conn::Conn;
+use crate::conn::{Conn, Session};
 use crate::global;
 
 /// The list that `sasl_global_listmech` gives: strings, and an array of pointers to them that ends with NULL.
@@ -116,9 +116,10 @@ export! {
     pub fn sasl_mkchal(conn: *mut Conn, buf: *mut c_char, maxlen: c_uint, hostflag: c_uint) -> c_int {
         // SAFETY: by this function's contract.
         let conn = unsafe { conn.as_ref() };
-        let host = match (hostflag, conn.and_then(|conn| conn.server().ok())) {
+        let host = match (hostflag, conn.and_then(Conn::session)) {
             (0, _) | (_, None) => None,
-            (_, Some(session)) => Some(session.fqdn()),
+            (_, Some(Session::Server(session))) => Some(session.fqdn()),
+            (_, Some(Session::Client(session))) => session.fqdn(),
         };
         // SAFETY: by this function's contract.
         unsafe { tools::challenge(host, buf, maxlen) }
