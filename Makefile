@@ -4,6 +4,9 @@
 # make install-tools    installs the tools only, with their manual pages: SBINDIR=... MANDIR=...
 # make demo       shows stock Sendmail authenticating on this library
 # make check      everything that CI runs
+# make fuzz       runs each fuzz target for a minute: FUZZ_SECONDS=60, FUZZ_TARGETS='scram_server ...' (docs/fuzzing.md)
+# make soak       runs what takes long: the tests with sanitizers and under valgrind, and the long forms of tests
+# make coverage   tells which lines the tests run
 # make link-cc    links the shared library with the C compiler, where lld is not to be had
 
 PREFIX ?= /usr/local
@@ -27,7 +30,7 @@ LIBSASL := libsasl.so.7.1.11
 TOOLS := saslpasswd sasldblistusers saslpasswd2 sasldblistusers2 testsaslauthd
 MANUALS := $(TOOLS:%=docs/man/%.8)
 
-.PHONY: all tools install install-tools uninstall demo check link-cc clean
+.PHONY: all tools install install-tools uninstall demo check fuzz soak coverage link-cc clean
 
 all: tools
 	$(CARGO) build --release --locked -p oxisasl-libsasl2 -p oxisasl-libsasl
@@ -80,6 +83,15 @@ demo:
 
 check:
 	sh scripts/check.sh
+
+fuzz:
+	sh scripts/fuzz.sh $(FUZZ_TARGETS)
+
+soak:
+	sh scripts/soak.sh
+
+coverage:
+	sh scripts/coverage.sh
 
 link-cc: all
 	sh scripts/link-cc.sh

@@ -19,6 +19,8 @@ pub mod anonymous;
 pub mod cram_md5;
 pub mod digest_md5;
 pub mod external;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 pub mod gs2;
 mod gss_common;
 pub mod gssapi;
@@ -26,7 +28,8 @@ pub mod login;
 pub mod plain;
 pub mod scram;
 pub mod spnego;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(not(test), allow(dead_code))]
 pub(crate) mod test_world;
 
 /// Every mechanism that is built in. The order decides between mechanisms that are equally strong.

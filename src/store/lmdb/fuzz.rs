@@ -1,0 +1,21 @@
+//! LMDB files of any bytes.
+
+use std::fs::File;
+
+use super::snapshot::Snapshot;
+
+/// Looks a key up in a file, and checks it whole; in a file that is sound the keys are in their order, and each is found.
+pub fn file(file: &File) {
+    let Ok(snapshot) = Snapshot::new(file) else { return };
+    let _ = snapshot.get(b"alice\0example.com\0userPassword", 8192);
+    let keys = snapshot.keys();
+    if snapshot.verify().is_err() {
+        return;
+    }
+    let keys = keys.unwrap_or_else(|problem| panic!("sound, but not to be walked over: {problem:?}"));
+    assert!(keys.is_sorted_by(|one, other| one < other));
+    for key in keys.iter().step_by(keys.len() / 16 + 1) {
+        let found = snapshot.get(key, usize::MAX).unwrap_or_else(|problem| panic!("{problem:?}"));
+        assert!(found.is_some(), "{key:?}");
+    }
+}
