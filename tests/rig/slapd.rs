@@ -1,13 +1,14 @@
 //! Debian's unmodified `slapd` on a chosen library, from a configuration, database and port of its own, and the LDAP
 //! tools that talk to it.
 
+use std::fs;
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 
-use super::base::{Daemon, Library, free_port, listening, must, run};
-use super::mount::Mounts;
+use super::base::{Daemon, Library, family, free_port, listening, must, run};
+use super::mount::{Mounts, signal};
 use super::sandbox::Sandbox;
 
 /// What makes one directory differ from another.
@@ -19,6 +20,8 @@ pub struct Settings<'a> {
     pub sasl: &'a str,
     /// Entries to load, besides the tree's two top entries.
     pub entries: &'a str,
+    /// What runs the server, if anything does: a program and its arguments.
+    pub below: &'a [&'a str],
 }
 
 /// A running directory.
@@ -53,7 +56,9 @@ impl Slapd {
         must(load.args(["-q", "-f"]).arg(&conf).arg("-l").arg(&ldif));
 
         let port = free_port();
-        let mut command = mounts.command(&sandbox, "/usr/sbin/slapd");
+        let words: Vec<&str> = settings.below.iter().copied().chain(["/usr/sbin/slapd"]).collect();
+        let mut command = mounts.command(&sandbox, words[0]);
+        command.args(&words[1..]);
         let urls = format!("ldap://127.0.0.1:{port} {}", ldapi(&sandbox));
         // -d: in the foreground; "stats" tells of each operation.
         command.args(["-d", "stats", "-h", &urls, "-f"]).arg(&conf);
@@ -66,6 +71,17 @@ impl Slapd {
     /// The process id of the server, or of what it runs below.
     pub fn pid(&self) -> u32 {
         self.daemon.pid()
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub fn end(&mut self) {
+        for pid in family(self.daemon.pid()) {
+            let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+            if maps.contains("libsasl2.so") {
+                signal("INT", pid);
+            }
+        }
+        self.daemon.wait_end();
     }
 
     /// What it has printed.
