@@ -50,8 +50,14 @@ fn folder() -> &'static CString {
         let path = env::temp_dir().join(format!("oxisasl-fuzz-api-{}", process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).expect("a folder can be made");
+        // SAFETY: the function may be called at any time.
+        unsafe { libc::atexit(remove_folder) };
         CString::new(path.to_str().expect("a path in UTF-8")).expect("no NUL")
     })
+}
+
+extern "C" fn remove_folder() {
+    let _ = fs::remove_dir_all(folder().to_string_lossy().as_ref());
 }
 
 extern "C" fn getopt(
