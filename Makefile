@@ -6,6 +6,9 @@
 # make check      everything that CI runs
 # make scale      measures the password database with up to USERS=10000000 users (12 GB below target/) for docs/scale.md
 # make differential    runs calls made up from seeds on the stock library and on this one: CASES=1000000 SEED=1
+# make fuzz       runs each fuzz target for a minute: FUZZ_SECONDS=60, FUZZ_TARGETS='scram_server ...' (docs/fuzzing.md)
+# make soak       runs what takes long: the tests with sanitizers and under valgrind, and the long forms of tests
+# make coverage   tells which lines the tests run
 # make link-cc    links the shared library with the C compiler, where lld is not to be had
 
 PREFIX ?= /usr/local
@@ -29,7 +32,7 @@ LIBSASL := libsasl.so.7.1.11
 TOOLS := saslpasswd sasldblistusers saslpasswd2 sasldblistusers2 testsaslauthd saslmigrate sasldoctor
 MANUALS := $(TOOLS:%=docs/man/%.8)
 
-.PHONY: all tools install install-tools uninstall demo check scale differential link-cc clean
+.PHONY: all tools install install-tools uninstall demo check fuzz soak coverage scale differential link-cc clean
 
 all: tools
 	$(CARGO) build --release --locked -p oxisasl-libsasl2 -p oxisasl-libsasl
@@ -92,6 +95,15 @@ SEED ?= 1
 differential: all
 	OXISASL_RIG_LIBRARY=$(CURDIR)/$(STAGE) OXISASL_DIFFERENTIAL_CASES=$(CASES) OXISASL_DIFFERENTIAL_SEED=$(SEED) \
 	    $(CARGO) test --locked --test differential -- --nocapture calls_from_seeds
+
+fuzz:
+	sh scripts/fuzz.sh $(FUZZ_TARGETS)
+
+soak:
+	sh scripts/soak.sh
+
+coverage:
+	sh scripts/coverage.sh
 
 link-cc: all
 	sh scripts/link-cc.sh

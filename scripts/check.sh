@@ -22,6 +22,7 @@ sh scripts/packages.sh check
 
 step "Format and lints"
 cargo fmt --all --check
+cargo fmt --manifest-path fuzz/Cargo.toml --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
 cargo clippy -p oxisasl --no-default-features --locked -- -D warnings
 

@@ -56,6 +56,9 @@ pub mod config;
 pub mod crypto;
 pub mod ctx;
 pub mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gss;
 pub mod hooks;
 pub mod identity;

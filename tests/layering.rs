@@ -8,7 +8,7 @@ const LAYERS: &[&[&str]] = &[
     &["error", "prompt", "secret", "text", "rng", "log", "b64", "crypto", "sys"],
     &["config", "props", "identity", "policy", "chanbind", "gss", "hooks", "layer", "pool", "syslog"],
     &["ctx", "mech", "ldap", "store", "verify"],
-    &["registry", "server", "client", "session", "apop"],
+    &["registry", "server", "client", "session", "apop", "fuzzing"],
 ];
 
 /// Within a layer, who may not see whom: mechanisms get all they need through `ctx`, and back ends know of no mechanism.

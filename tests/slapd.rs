@@ -57,7 +57,8 @@ fn own_entries(global: &str) -> Slapd {
 /// Passwords in the library's password database.
 fn sasldb(global: &str) -> Slapd {
     let global = format!("sasl-auxprops sasldb\n{global}");
-    let settings = Settings { global: &global, sasl: "sasldb_path: @DIR@/sasldb2\n", entries: PEOPLE };
+    let settings =
+        Settings { global: &global, sasl: "sasldb_path: @DIR@/sasldb2\n", entries: PEOPLE, ..Settings::default() };
     Slapd::start(&library(), &settings, |sandbox: &Sandbox| {
         let users = [("bob", "from the database"), ("erin", "no entry"), ("xavier", "unmapped")];
         make_sasldb(&library(), &sandbox.dir.join("sasldb2"), "rig.test", &users);

@@ -17,6 +17,8 @@ use crate::policy::{Features, SecurityFlags, Ssf};
 use crate::secret::Secret;
 
 mod client;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod grammar;
 mod hash;
 mod layer;

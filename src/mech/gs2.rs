@@ -18,6 +18,9 @@ use crate::policy::{Features, Refusal};
 use crate::prompt::{Prompt, PromptKind};
 use crate::text::{escape_name, unescape_name};
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
+
 /// The mechanism.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Krb5;

@@ -19,6 +19,8 @@ pub mod anonymous;
 pub mod cram_md5;
 pub mod digest_md5;
 pub mod external;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 pub mod gs2;
 mod gss_common;
 pub mod gssapi;
@@ -26,7 +28,8 @@ pub mod login;
 pub mod plain;
 pub mod scram;
 pub mod spnego;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(not(test), allow(dead_code))]
 pub(crate) mod test_world;
 
 /// Every mechanism that is built in. The order decides between mechanisms that are equally strong.
@@ -245,4 +248,29 @@ pub enum ClientStep {
         /// The security layer that was agreed on.
         layer: Option<Box<dyn SecurityLayer>>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A secret that a mechanism makes of a password it knows again, and takes for no other's.
+    #[test]
+    fn own_secrets_are_known_again() {
+        let account = |user: &str| Account { user: user.into(), realm: "example.com".into() };
+        let (pencil, pen) = (Secret::from("pencil"), Secret::from("pen"));
+        let options = [("scram_iteration_counter", "1")];
+        let mut tried = 0;
+        for mechanism in BUILTIN.iter().filter(|mechanism| mechanism.own_secret().is_some()) {
+            let name = &mechanism.info().name;
+            let Ok(secret) = mechanism.derive_secret(&options, &account("tim"), &pencil) else { continue };
+            assert!(mechanism.is_secret_of(&secret, &account("tim"), &pencil), "{name}");
+            assert!(!mechanism.is_secret_of(&secret, &account("tim"), &pen), "{name}");
+            for other in [&b""[..], b"pencil", &secret.expose()[1..]] {
+                assert!(!mechanism.is_secret_of(&Secret::from(other), &account("tim"), &pencil), "{name} {other:?}");
+            }
+            tried += 1;
+        }
+        assert!(tried >= 7, "{tried}");
+    }
 }

@@ -22,6 +22,8 @@ use crate::rng;
 use crate::secret::Secret;
 use crate::text::{escape_name, prepared_password, saslprep};
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod grammar;
 #[cfg(test)]
 mod tests;

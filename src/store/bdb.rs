@@ -12,6 +12,8 @@
 
 mod change;
 mod duplicates;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod hash;
 mod image;
 mod meta;

@@ -8,6 +8,8 @@
 //! once if it cannot. So the shared lock is taken here, waited for a little, and let go of after each answer.
 
 mod file;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod table;
 
 use std::fs::{File, TryLockError};

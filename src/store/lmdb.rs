@@ -15,6 +15,8 @@
 mod env;
 #[cfg(feature = "lmdb")]
 mod file;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod image;
 mod page;
 mod reader;

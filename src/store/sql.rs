@@ -17,6 +17,8 @@ use crate::sys::crypt;
 use crate::sys::sql::{Failure, Rows};
 
 mod driver;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod mysql;
 mod pgsql;
 mod pool;

@@ -11,6 +11,8 @@ use crate::secret::Secret;
 
 pub mod authdaemond;
 pub mod auxprop;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod hashed;
 pub mod ldap;
 pub mod pam;

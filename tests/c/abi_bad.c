@@ -110,8 +110,8 @@ static void login(void)
     attempt("nul in password", "LOGIN", Z("alice"), Z("secret\0x"));
     attempt("nul at the end of password", "LOGIN", Z("alice"), Z("secret\0"));
     attempt("empty password of user with empty password", "LOGIN", Z("empty"), "", 0);
-    attempt("user of 1024", "LOGIN", filled("", 1024, "", &n), n, Z("x"));
-    attempt("user of 1025", "LOGIN", filled("", 1025, "", &n), n, Z("x"));
+    attempt("user of 1024", "LOGIN", filled("", 1024, "", &n), 1024, Z("x"));
+    attempt("user of 1025", "LOGIN", filled("", 1025, "", &n), 1025, Z("x"));
     attempt("password of 1024", "LOGIN", Z("alice"), filled("", 1024, "", &n), 1024);
     attempt("password of 1025", "LOGIN", Z("alice"), filled("", 1025, "", &n), 1025);
     attempt("not UTF-8", "LOGIN", Z("al\xff"), Z("x"));

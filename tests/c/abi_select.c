@@ -218,8 +218,10 @@ int main(void)
     {
         sasl_interact_t *prompts = NULL;
         say("start %s", rc(sasl_client_start(c, "PLAIN", &prompts, &out, &len, &mech)));
+        sasl_dispose(&c);
+        /* They are the program's now. */
+        free(prompts);
     }
-    sasl_dispose(&c);
     finish();
     return 0;
 }

@@ -155,6 +155,7 @@ programs! {
     abi_chanbind
     abi_checkpass
     abi_config
+    abi_defaults
     abi_digest
     abi_errors
     abi_gss

@@ -23,6 +23,8 @@ pub struct Settings<'a> {
     pub users: &'a [(&'a str, &'a str)],
     /// Files to write into the instance's directory before it starts.
     pub files: &'a [(&'a str, &'a str)],
+    /// What runs the master, if anything does: a program and its arguments.
+    pub below: &'a [&'a str],
 }
 
 /// A running instance.
@@ -78,7 +80,9 @@ impl Postfix {
         must(Command::new("postfix").arg("-c").arg(&conf).arg("check"));
 
         let mounts = Mounts::new(library);
-        let mut command = mounts.command(&sandbox, "/usr/lib/postfix/sbin/master");
+        let words: Vec<&str> = settings.below.iter().copied().chain(["/usr/lib/postfix/sbin/master"]).collect();
+        let mut command = mounts.command(&sandbox, words[0]);
+        command.args(&words[1..]);
         // -d: in the foreground.
         command.arg("-c").arg(&conf).arg("-d");
         let mut master = Daemon::spawn("master", dir, &mut command);

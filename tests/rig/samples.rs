@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::base::Library;
 
 /// An exchange that has made no progress for this long has failed.
-const SILENCE: Duration = Duration::from_secs(20);
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Which of the two programs something came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,13 +48,21 @@ struct Sample {
 
 impl Sample {
     /// Runs the program without a terminal (it would read the password from there) and with line-wise output.
-    fn spawn(library: &Library, side: Side, args: &[&str], env: &[(&str, &str)], events: &Sender<Event>) -> Sample {
+    /// `below` is a program that runs it, and that program's arguments.
+    fn spawn(
+        library: &Library,
+        side: Side,
+        below: &[&str],
+        args: &[&str],
+        env: &[(&str, &str)],
+        events: &Sender<Event>,
+    ) -> Sample {
         let program = match side {
             Side::Server => "/usr/sbin/sasl-sample-server",
             Side::Client => "/usr/bin/sasl-sample-client",
         };
         let mut command = Command::new("setsid");
-        command.args(["stdbuf", "-oL", program]).args(args).envs(env.iter().copied());
+        command.args(["stdbuf", "-oL"]).args(below).arg(program).args(args).envs(env.iter().copied());
         library.apply(&mut command);
         let mut child = command
             .stdin(Stdio::piped())
@@ -191,9 +199,14 @@ pub struct Pair<'a> {
 impl Pair<'_> {
     /// Carries the messages until both programs have ended.
     pub fn run(&self) -> Exchange {
+        self.run_below(&[])
+    }
+
+    /// The same, with both of them run by another program: its name and arguments.
+    pub fn run_below(&self, below: &[&str]) -> Exchange {
         let (sender, events) = channel();
-        let mut server = Sample::spawn(self.server, Side::Server, self.server_args, self.env, &sender);
-        let mut client = Sample::spawn(self.client, Side::Client, self.client_args, self.env, &sender);
+        let mut server = Sample::spawn(self.server, Side::Server, below, self.server_args, self.env, &sender);
+        let mut client = Sample::spawn(self.client, Side::Client, below, self.client_args, self.env, &sender);
         drop(sender);
         while server.open_streams + client.open_streams > 0 {
             let event = events.recv_timeout(SILENCE).unwrap_or_else(|e| {
@@ -238,7 +251,7 @@ impl Client {
     pub fn new(library: &Library, service: &str, host: &str, mechanism: &str, user: &str, password: &str) -> Client {
         let args = ["-s", service, "-n", host, "-m", mechanism, "-a", user, "-u", user, "-b", "min=0,max=0"];
         let (sender, events) = channel();
-        let sample = Sample::spawn(library, Side::Client, &args, &[], &sender);
+        let sample = Sample::spawn(library, Side::Client, &[], &args, &[], &sender);
         Client { sample, events, password: password.to_owned() }
     }
 

@@ -7,8 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 
-use super::base::{Daemon, Library, PATIENCE, free_port, listening, must, run, wait_until};
-use super::mount::Mounts;
+use super::base::{Daemon, Library, PATIENCE, family, free_port, listening, must, run, wait_until};
+use super::mount::{Mounts, signal};
 use super::sandbox::Sandbox;
 
 /// What makes one directory differ from another.
@@ -20,6 +20,8 @@ pub struct Settings<'a> {
     pub sasl: &'a str,
     /// Entries to load, besides the tree's two top entries.
     pub entries: &'a str,
+    /// What runs the server, if anything does: a program and its arguments.
+    pub below: &'a [&'a str],
 }
 
 /// A running directory.
@@ -29,6 +31,8 @@ pub struct Slapd {
     pub mounts: Mounts,
     /// The one for TLS from the first byte on; something listens there only if it has a certificate.
     pub tls_port: u16,
+    /// What starts it.
+    words: Vec<String>,
     daemon: Daemon,
     pub sandbox: Sandbox,
 }
@@ -56,8 +60,9 @@ impl Slapd {
         must(load.args(["-q", "-f"]).arg(&conf).arg("-l").arg(&ldif));
 
         let (port, tls_port) = (free_port(), free_port());
-        let daemon = serve(&mounts, &sandbox, port, tls_port);
-        Slapd { port, mounts, tls_port, daemon, sandbox }
+        let words: Vec<String> = settings.below.iter().copied().chain(["/usr/sbin/slapd"]).map(str::to_owned).collect();
+        let daemon = serve(&words, &mounts, &sandbox, port, tls_port);
+        Slapd { port, mounts, tls_port, words, daemon, sandbox }
     }
 
     /// Ends the server at once, without a word to its clients.
@@ -69,12 +74,23 @@ impl Slapd {
 
     /// Starts it again.
     pub fn up(&mut self) {
-        self.daemon = serve(&self.mounts, &self.sandbox, self.port, self.tls_port);
+        self.daemon = serve(&self.words, &self.mounts, &self.sandbox, self.port, self.tls_port);
     }
 
     /// The process id of the server, or of what it runs below.
     pub fn pid(&self) -> u32 {
         self.daemon.pid()
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub fn end(&mut self) {
+        for pid in family(self.daemon.pid()) {
+            let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+            if maps.contains("libsasl2.so") {
+                signal("INT", pid);
+            }
+        }
+        self.daemon.wait_end();
     }
 
     /// What it has printed.
@@ -109,14 +125,15 @@ impl Slapd {
     }
 }
 
-fn serve(mounts: &Mounts, sandbox: &Sandbox, port: u16, tls_port: u16) -> Daemon {
+fn serve(words: &[String], mounts: &Mounts, sandbox: &Sandbox, port: u16, tls_port: u16) -> Daemon {
     let dir = &sandbox.dir;
     let conf = dir.join("slapd.conf");
     let mut urls = format!("ldap://127.0.0.1:{port} {}", ldapi(sandbox));
     if fs::read_to_string(&conf).expect("configuration").contains("TLSCertificateFile") {
         urls += &format!(" ldaps://127.0.0.1:{tls_port}");
     }
-    let mut command = mounts.command(sandbox, "/usr/sbin/slapd");
+    let mut command = mounts.command(sandbox, &words[0]);
+    command.args(&words[1..]);
     // -d: in the foreground; "stats" tells of each operation.
     command.args(["-d", "stats", "-h", &urls, "-f"]).arg(&conf);
     let mut daemon = Daemon::spawn("slapd", dir, &mut command);

@@ -111,3 +111,21 @@ macro_rules! jump {
         );
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each type that a C function gives back has a value for it, and none of them is a success.
+    #[test]
+    fn a_panic_becomes_a_failure() {
+        fn panicking<T: OnPanic>() -> T {
+            guard("a test of panics", || panic!("as it should"))
+        }
+        assert_eq!(panicking::<i32>(), Code::Fail.number());
+        assert_eq!(panicking::<u32>(), 0);
+        assert!(panicking::<*const u8>().is_null() && panicking::<*mut u8>().is_null());
+        panicking::<()>();
+        assert_eq!(guard("a test of panics", || 7), 7);
+    }
+}
