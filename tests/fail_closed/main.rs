@@ -15,6 +15,7 @@ mod server;
 
 mod accounts;
 mod attempt;
+mod directory;
 mod schemes;
 mod stores;
 
@@ -65,6 +66,8 @@ const TABLE: &[Row] = {
     Row { group: Databases, method: "auxprop", store: "Sql", of: "SQLite", make: stores::sqlite, answers: stored },
     Row { group: Databases, method: "auxprop", store: "Sql", of: "PostgreSQL", make: stores::postgres, answers: stored },
     Row { group: Databases, method: "auxprop", store: "Sql", of: "MariaDB", make: stores::mariadb, answers: stored },
+    Row { group: Databases, method: "auxprop", store: "Ldapdb", of: "", make: directory::store, answers: in_a_directory },
+    Row { group: Databases, method: "ldap", store: "", of: "", make: directory::bind, answers: bound },
     Row { group: Accounts, method: "shadow", store: "", of: "", make: accounts::shadow, answers: shadow },
     Row { group: Accounts, method: "passwd", store: "", of: "", make: accounts::passwd, answers: passwd },
     Row { group: Accounts, method: "pam", store: "", of: "pam_unix", make: accounts::pam, answers: yes_or_no },
@@ -92,6 +95,19 @@ fn stored(state: State) -> Answer {
 /// Where passwords are kept as they are, the secret of another mechanism is not compared with.
 fn with_passwords(state: State) -> Answer {
     if state == State::EmptySecret { Answer::OneOf(&[Code::BadAuth, Code::NoUser]) } else { stored(state) }
+}
+
+fn in_a_directory(state: State) -> Answer {
+    if state == State::Down { Answer::Is(Code::Unavail) } else { stored(state) }
+}
+
+/// The directory compares, and says no more than that.
+fn bound(state: State) -> Answer {
+    match state {
+        State::Unknown => Answer::Is(Code::NoUser),
+        State::Down => Answer::Is(Code::Unavail),
+        _ => Answer::Is(Code::BadAuth),
+    }
 }
 
 fn in_memory(state: State) -> Answer {

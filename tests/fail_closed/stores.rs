@@ -22,9 +22,9 @@ use crate::scratch;
 use crate::server::{Database, Kind, PROPERTIES, PROPERTY_STATEMENTS};
 
 /// An account of a store: its name, the state that it is in, or none for a good one, and one of its properties.
-struct Account(&'static str, Option<State>, &'static str, Vec<u8>);
+pub struct Account(pub &'static str, pub Option<State>, pub &'static str, pub Vec<u8>);
 
-const SECRET: &str = "userPassword";
+pub const SECRET: &str = "userPassword";
 const CRAM: &str = "cmusaslsecretCRAM-MD5";
 const DIGEST: &str = "cmusaslsecretDIGEST-MD5";
 const OLD: &str = "cmusaslsecretPLAIN";
@@ -41,7 +41,7 @@ fn old(password: &[u8]) -> Vec<u8> {
 }
 
 /// The accounts of every store. The first has the password itself, with which every mechanism works.
-fn accounts() -> Vec<Account> {
+pub fn accounts() -> Vec<Account> {
     use State::{EmptySecret, Locked, Malformed, NoSecret, UnknownScheme};
     let text = |name, state, property, value: &str| Account(name, state, property, value.as_bytes().to_vec());
     let bytes = |name, state, property, value: Vec<u8>| Account(name, state, property, value);
@@ -81,7 +81,7 @@ fn accounts() -> Vec<Account> {
 }
 
 /// The account that is disabled once it is there.
-const REMOVED: &str = "removed";
+pub const REMOVED: &str = "removed";
 
 /// Accounts in a store, or several stores that are asked as one.
 pub struct Stored {
@@ -91,7 +91,7 @@ pub struct Stored {
     stop: Box<dyn FnMut()>,
 }
 
-const ALL: &[&str] = &["CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-256"];
+pub const ALL: &[&str] = &["CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-256"];
 
 impl BackEnd for Stored {
     fn server(&self) -> Arc<Server> {
@@ -121,7 +121,7 @@ impl Stored {
     }
 }
 
-fn options(text: &str) -> ConfigFile {
+pub fn options(text: &str) -> ConfigFile {
     ConfigFile::parse("test.conf".as_ref(), text.as_bytes()).expect("options")
 }
 
