@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 step() { printf '\n== %s\n' "$*"; }
 
 # Those that load no other program's library and run no other program: a sanitizer has to be in a process from its beginning.
-in_process='binding_policy classic digest_md5 matrix properties sasldb_files storage transition'
+in_process='binding_policy classic digest_md5 hostile matrix properties sasldb_files storage transition'
 
 sanitizers() {
     step "Under AddressSanitizer and LeakSanitizer"
