@@ -4,6 +4,7 @@
 # make install-tools    installs the tools only, with their manual pages: SBINDIR=... MANDIR=...
 # make demo       shows stock Sendmail authenticating on this library
 # make check      everything that CI runs
+# make bench      measures the stock library and this one in turn for docs/performance.md: ROUNDS=9
 # make scale      measures the password database with up to USERS=10000000 users (12 GB below target/) for docs/scale.md
 # make differential    runs calls made up from seeds on the stock library and on this one: CASES=1000000 SEED=1
 # make fuzz       runs each fuzz target for a minute: FUZZ_SECONDS=60, FUZZ_TARGETS='scram_server ...' (docs/fuzzing.md)
@@ -32,7 +33,7 @@ LIBSASL := libsasl.so.7.1.11
 TOOLS := saslpasswd sasldblistusers saslpasswd2 sasldblistusers2 testsaslauthd saslmigrate sasldoctor
 MANUALS := $(TOOLS:%=docs/man/%.8)
 
-.PHONY: all tools install install-tools uninstall demo check fuzz soak coverage scale differential link-cc clean
+.PHONY: all tools install install-tools uninstall demo check fuzz soak coverage bench scale differential link-cc clean
 
 all: tools
 	$(CARGO) build --release --locked -p oxisasl-libsasl2 -p oxisasl-libsasl
@@ -85,6 +86,11 @@ demo:
 
 check:
 	sh scripts/check.sh
+
+ROUNDS ?= 9
+bench: all
+	OXISASL_RIG_LIBRARY=$(CURDIR)/$(STAGE) $(CARGO) bench --locked -p oxisasl --bench libraries -- \
+	    --rounds $(ROUNDS) --docs $(CURDIR)/docs
 
 USERS ?= 10000000
 scale:

@@ -11,6 +11,8 @@ use std::time::Duration;
 mod measure;
 mod report;
 mod svg;
+#[path = "../common/text.rs"]
+mod text;
 mod users;
 
 use measure::{Effort, Results, measure};
