@@ -5,6 +5,8 @@
 pub enum Kind {
     /// Anything.
     Text,
+    /// Anything, and not for others to see.
+    Secret,
     /// Yes or no, as [`super::is_yes`] reads it.
     Flag,
     /// A number.
@@ -107,7 +109,7 @@ known! {
         "sql_engine" Text "mysql" "the database: mysql, pgsql, sqlite or sqlite3";
         "sql_hostnames" Text "" "hosts to connect to, as host:port, with commas between them";
         "sql_user" Text "" "the database's user";
-        "sql_passwd" Text "" "the database's password";
+        "sql_passwd" Secret "" "the database's password";
         "sql_database" Text "" "the database's name";
         "sql_select" Text "" "the statement that reads a property: %u user, %r realm, %p property";
         "sql_statement" Text "" "the old name of sql_select";
@@ -119,7 +121,7 @@ known! {
     "ldapdb" {
         "ldapdb_uri" Text "" "the directory's servers, as URIs";
         "ldapdb_id" Text "" "the identity that binds and acts for the users";
-        "ldapdb_pw" Text "" "its password";
+        "ldapdb_pw" Secret "" "its password";
         "ldapdb_mech" Text "" "the mechanism that it binds with; without one the best that the server offers";
         "ldapdb_rc" Text "" "a file of settings, as ldap.conf(5) has them";
         "ldapdb_starttls" Text "" "try or demand: whether TLS is started";
@@ -132,7 +134,7 @@ known! {
         "ldap_rc" Text "" "a file of settings, as ldap.conf(5) has them";
         "ldap_timeout" Number "5" "the seconds that connecting to a server may take, and as many that an answer may";
         "ldap_bind_dn" Text "" "the entry that searches; without it nobody";
-        "ldap_bind_pw" Text "" "its password";
+        "ldap_bind_pw" Secret "" "its password";
         "ldap_search_base" Text "" "where the search for a user begins";
         "ldap_scope" Text "sub" "how deep it goes: sub, one or base";
         "ldap_filter" Text "(uid=%u)" "whom it finds: %u user, %U and %d what is before and behind an @ in it, %r realm, %s service";
@@ -145,7 +147,7 @@ known! {
     "SCRAM" {
         "scram_iteration_counter" Number "4096" "how often the hash is iterated for passwords stored as plaintext";
         "scram_minimum_iterations" Number "4096" "how many iterations a server must ask a client for, at least";
-        "scram_salt_key" Text "" "a long random text from which unknown users' salts are made where the store has no key for it";
+        "scram_salt_key" Secret "" "a long random text from which unknown users' salts are made where the store has no key for it";
         "scram_secret_generate" Flag "no" "whether setting a password stores verifiers for SCRAM";
     }
     "GSSAPI" {

@@ -47,7 +47,7 @@ fn judge(Entry { name, value, .. }: &Entry) -> Option<String> {
         });
     };
     match known.kind {
-        Kind::Text => None,
+        Kind::Text | Kind::Secret => None,
         Kind::Number => value.parse::<u32>().is_err().then(|| format!("{name} is a number, and this is none")),
         Kind::Flag if is_no(value) || is_yes(value) => None,
         Kind::Transition if is_no(value) || is_yes(value) || value == "noplain" => None,

@@ -4,11 +4,12 @@ mod common;
 
 use std::fs;
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use common::base::{Ran, TempDir, run, set_mode};
+use common::base::{Library, Ran, TempDir, run, set_mode};
 use common::pty::Pty;
+use common::sandbox::Sandbox;
 use common::{SASLDOCTOR, SASLPASSWD2};
 use serde_json::Value;
 
@@ -127,7 +128,8 @@ fn causes_in_the_configuration_are_named() {
         ("mech_list: PLAIN NTLM\n", &[], "warning", &["NTLM", "libsasl2-modules"]),
         ("mech_list: PLAIN SCRAMSHA256\n", &[], "warning", &["SCRAMSHA256", "SCRAM-SHA-256"]),
         ("auxprop_plugin: sasldb2\n", &[], "problem", &["sasldb2", "not built in", "sasldb"]),
-        ("auxprop_plugin: sql\n", &[], "problem", &["sql", "options are missing"]),
+        ("auxprop_plugin: sql\n", &[], "problem", &["sql", "options are missing", "docs/sql.md"]),
+        ("pwcheck_method: ldap\n", &[], "note", &["ldap://localhost/"]),
         ("mech_list: PLAIN LOGIN\n", &["--no-plaintext"], "problem", &["no mechanism is offered"]),
         ("mech_list: PLAIN LOGIN\n", &["--no-plaintext"], "warning", &["PLAIN is not offered", "offer TLS"]),
         ("mech_list: PLAIN\n", &["--min-ssf", "56"], "warning", &["PLAIN is not offered", "SSF 56 is needed"]),
@@ -152,16 +154,18 @@ fn a_file_in_the_wrong_place_is_found() {
         "warning",
         &["there is no configuration"],
     );
+    // What comes after the file that counts is not read, and so may be anything.
+    clinic.dir.write("second/smtpd.conf", "no option at all\n");
+    clinic.finds(&["--conf-path", &both], "warning", &["second/smtpd.conf is not read"]);
+    assert!(!clinic.examine(&["--conf-path", &both]).stdout.contains("colon"));
     // Where the library looks by itself, but this program does not.
-    let own = Path::new("/etc/sasl2/doctor-test.conf");
-    fs::create_dir_all("/etc/sasl2").expect("a directory");
-    fs::write(own, "mech_list: PLAIN\n").expect("write");
-    clinic.finds(
-        &["--conf-path", &clinic.path("nowhere"), "--app", "doctor-test"],
-        "problem",
-        &["/etc/sasl2/doctor-test.conf is never read by this program"],
-    );
-    fs::remove_file(own).expect("remove");
+    let sandbox = Sandbox::new("doctor", "rig.test");
+    sandbox.dir.dir("etc/sasl2");
+    sandbox.dir.write("etc/sasl2/doctor-test.conf", "mech_list: PLAIN\n");
+    let mut command = sandbox.command(&Library::stock(), SASLDOCTOR);
+    let ran = run(command.args(["--app", "doctor-test", "--conf-path", "/nowhere"]), b"");
+    let expected = "problem  /etc/sasl2/doctor-test.conf is never read by this program";
+    assert!(ran.status.code() == Some(2) && ran.stdout.contains(expected), "{ran:?}");
 }
 
 const SASLAUTHD: &str = "pwcheck_method: saslauthd\nsaslauthd_path: @DIR@/run/mux\n";
@@ -284,6 +288,7 @@ fn the_systems_own_passwords_are_for_root() {
 #[test]
 fn a_store_that_does_not_answer_is_named() {
     let conf = "auxprop_plugin: sql\nsql_engine: sqlite\nsql_database: @DIR@/none/users.db\nsql_passwd: hunter2\n\
+                scram_salt_key: hunter2\nsql_pasword: hunter2\n\
                 sql_select: select password from users where name = '%u'\n";
     let clinic = Clinic::new(conf);
     clinic.finds(&["--user-to-test", "anna"], "problem", &["cannot look for anna@rig.test", "@DIR@/none/users.db"]);

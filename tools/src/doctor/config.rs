@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use oxisasl::config::known::{Kind, find};
 use oxisasl::config::{ConfigFile, Entry};
 
 use super::Subject;
@@ -26,15 +27,18 @@ pub fn look(subject: &Subject, section: &mut Section) -> Option<ConfigFile> {
     let mut found = None;
     for path in &candidates {
         let shown = path.display();
-        match (&found, ConfigFile::read(path)) {
-            (_, Ok(None)) => section.note(format!("{shown}: there is no such file")),
-            (Some(_), Ok(Some(_))) => {
+        if found.is_some() {
+            if path.exists() {
                 section.warning(format!("{shown} is not read: the one before it counts"), "Remove one of the two.");
             }
-            (None, Ok(Some(file))) => found = Some(tell(file, section)),
-            (_, Err(error)) => {
+            continue;
+        }
+        match ConfigFile::read(path) {
+            Ok(None) => section.note(format!("{shown}: there is no such file")),
+            Ok(Some(file)) => found = Some(tell(file, section)),
+            Err(error) => {
                 section.problem(error.detail(), "The program cannot begin with it. Mend the line, or the file's mode.");
-                return found;
+                return None;
             }
         }
     }
@@ -62,7 +66,7 @@ pub fn look(subject: &Subject, section: &mut Section) -> Option<ConfigFile> {
 fn tell(file: ConfigFile, section: &mut Section) -> ConfigFile {
     section.good(format!("{} is read", file.path().display()));
     for Entry { line, name, value } in file.entries() {
-        let value = if is_secret(name) { "(not shown)" } else { value };
+        let value = if may_be_seen(name) { value } else { "(not shown)" };
         section.note(format!("line {line}: {name}: {value}"));
     }
     for warning in file.lint() {
@@ -75,11 +79,9 @@ fn tell(file: ConfigFile, section: &mut Section) -> ConfigFile {
     file
 }
 
-/// Whether the value of an option is a password.
-fn is_secret(name: &str) -> bool {
-    ["pass", "_pw", "secret"].iter().any(|word| name.contains(word))
-        && !name.starts_with("password_")
-        && name != "scram_secret_generate"
+/// Whether the value of an option may be shown: no password, and nothing that may be one by a misspelt name.
+fn may_be_seen(name: &str) -> bool {
+    find(name).is_some_and(|known| known.kind != Kind::Secret)
 }
 
 #[cfg(test)]
@@ -88,11 +90,11 @@ mod tests {
 
     #[test]
     fn passwords_in_a_file_are_not_shown() {
-        for name in ["sql_passwd", "ldapdb_pw", "ldap_bind_pw", "ldap_password"] {
-            assert!(is_secret(name), "{name}");
+        for name in ["sql_passwd", "sql_pasword", "ldapdb_pw", "ldap_bind_pw", "scram_salt_key"] {
+            assert!(!may_be_seen(name), "{name}");
         }
         for name in ["pwcheck_method", "password_storage", "password_secrets", "scram_secret_generate", "sasldb_path"] {
-            assert!(!is_secret(name), "{name}");
+            assert!(may_be_seen(name), "{name}");
         }
     }
 }
