@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::client::Client;
 use crate::config::{NoOptions, Options, known};
 use crate::error::Result;
 use crate::identity::{self, CanonUser, Naming};
@@ -11,6 +12,7 @@ use crate::mech::Mechanism;
 use crate::registry::Registry;
 use crate::rng;
 use crate::session::{ServerParams, ServerSession};
+use crate::store::sql::Sql;
 use crate::store::{self, AuxProp, StoreCx};
 use crate::verify::{self, PasswordVerifier};
 
@@ -95,6 +97,14 @@ impl Server {
     pub fn store(mut self, store: impl AuxProp + 'static) -> Self {
         self.stores.insert(0, Arc::new(store));
         self
+    }
+
+    /// With the stores of databases that other programs keep: `sql`, and `ldapdb`, which brings names into their canonical form
+    /// as well. They are there as soon as their options are set.
+    #[must_use]
+    pub fn databases(self) -> Self {
+        let directory = Client::new().ldapdb();
+        self.store(Sql::new()).store(directory.clone()).canonicalizer(directory)
     }
 
     /// Without the stores that `keep` says no to.

@@ -6,7 +6,6 @@ use oxisasl::config::ConfigFile;
 use oxisasl::hooks::{PasswordChange, PasswordFlags};
 use oxisasl::log::{Level, Log};
 use oxisasl::prompt::{Answer, Answers, Prompt, PromptKind};
-use oxisasl::store::sql::Sql;
 use oxisasl::{Client, ClientParams, Progress, Result, Secret, Server, ServerParams, ServerSession};
 
 pub const PASSWORD: &str = "correct horse";
@@ -60,9 +59,7 @@ impl Application {
     fn of(server: Server, options: &str) -> Self {
         let lines = Lines::default();
         let options = ConfigFile::parse("test.conf".as_ref(), options.as_bytes()).unwrap();
-        let ldapdb = Client::new().ldapdb();
-        let server = server.store(Sql::new()).store(ldapdb.clone()).canonicalizer(ldapdb);
-        let server = server.log(lines.clone()).options(options);
+        let server = server.databases().log(lines.clone()).options(options);
         Application { server: Arc::new(server), lines }
     }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use oxisasl::config::{ConfigFile, Verdict, environment};
 use oxisasl::log::{Level, Log as _};
 use oxisasl::store::auxprop_sasldb::Sasldb;
-use oxisasl::store::sql::Sql;
 use oxisasl::{Client, Error, Result, Server};
 use oxisasl_capi_common::callbacks::{Callback, List};
 use oxisasl_capi_common::hooks::{self, Allocator, Calloc, Free, Malloc, Mutexes, Realloc};
@@ -107,8 +106,7 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
     let refused = (calls::verify(list.find(cb::VERIFYFILE), &path, vrfy::PASSWD) != OK)
         .then(|| format!("the application refuses the password database {path}"));
     let database = Secrets::new(database, refused);
-    let engine = Server::classic(name).options(options).log(log.clone()).store(database).store(Sql::new());
-    let engine = engine.store(Client::new().ldapdb());
+    let engine = Server::classic(name).options(options).log(log.clone()).store(database).databases();
     // Of an application's own secrets only its connections know.
     if list.find(cb::SERVER_GETSECRET).is_none() {
         for mechanism in HIDDEN {

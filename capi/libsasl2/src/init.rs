@@ -8,7 +8,6 @@ use oxisasl::config::{ConfigFile, Layered, Options as _, Verdict, search_path};
 use oxisasl::log::Level;
 use oxisasl::store::auxprop_sasldb::Sasldb;
 use oxisasl::store::ldapdb;
-use oxisasl::store::sql::Sql;
 use oxisasl::syslog::Syslog;
 use oxisasl::{Client, Code, Error, Result, Server, syslog};
 use oxisasl_capi_common::callbacks::{Callback, List};
@@ -225,8 +224,7 @@ fn server_init(list: List, name: Option<String>) -> Result<()> {
     for store in global::write(|global| std::mem::take(&mut global.early_stores)) {
         engine = engine.store(store);
     }
-    let directory = Client::new().ldapdb();
-    engine = engine.store(Sasldb::new()).store(Sql::new()).store(directory.clone()).canonicalizer(directory);
+    engine = engine.store(Sasldb::new()).databases();
     for canon in global::read(|global| global.canon_users.clone()) {
         engine = engine.canonicalizer(canon);
     }
