@@ -14,8 +14,7 @@ use oxisasl::config::ConfigFile;
 use oxisasl::log::{Level, Log};
 use oxisasl::policy::{SecurityFlags, SecurityProps};
 use oxisasl::store::auxprop_sasldb::Sasldb;
-use oxisasl::store::sql::Sql;
-use oxisasl::{Client, Secret, Server, ServerParams, ServerSession};
+use oxisasl::{Secret, Server, ServerParams, ServerSession};
 
 use crate::failure::Failure;
 use crate::host;
@@ -69,13 +68,22 @@ impl Patient {
     fn new(subject: Subject, options: Option<ConfigFile>) -> Self {
         let lines = Lines::default();
         let server = Server::new(&subject.app).options(options.clone()).log(lines.clone());
-        let server = Arc::new(server.store(Sasldb::new()).store(Sql::new()).store(Client::new().ldapdb()));
+        let server = Arc::new(server.store(Sasldb::new()).databases());
         Patient { subject, options, server, lines }
     }
 
+    /// The host's name as the program has it.
+    fn fqdn(&self) -> oxisasl::Result<String> {
+        self.subject.fqdn.clone().map_or_else(host::name, Ok)
+    }
+
+    /// The realm of users whose names have none.
+    fn realm(&self) -> oxisasl::Result<String> {
+        self.subject.realm.clone().map_or_else(|| self.fqdn(), Ok)
+    }
+
     fn session(&self, server: &Arc<Server>) -> oxisasl::Result<ServerSession> {
-        let fqdn = self.subject.fqdn.clone().map_or_else(host::name, Ok)?;
-        let params = ServerParams::new(&self.subject.service).fqdn(fqdn);
+        let params = ServerParams::new(&self.subject.service).fqdn(self.fqdn()?);
         server.session(match &self.subject.realm {
             Some(realm) => params.realm(realm),
             None => params,

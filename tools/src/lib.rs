@@ -11,6 +11,7 @@ pub mod entries;
 pub mod failure;
 pub mod host;
 pub mod migrate;
+pub mod passwd;
 pub mod password;
 pub mod settings;
 pub mod shown;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lexopt::{Arg, Parser};
-use oxisasl::Result;
+use oxisasl::Result as Read;
 use oxisasl::store::sasldb::Entry;
 use oxisasl_tools::args::{Asked, Tool, only};
 use oxisasl_tools::entries;
@@ -58,27 +58,17 @@ fn parse(mut parser: Parser) -> Result<Asked<Request>, Failure> {
 }
 
 fn list(request: Request) -> Result<(), Failure> {
-    match path(request.database).and_then(|path| print(&path)) {
-        Ok(printed) => printed.map_err(Failure::Output),
-        Err(error) => {
-            let failure = Failure::Plain(error.detail().to_owned());
-            if request.strict {
-                return Err(failure);
-            }
-            TOOL.tell(&failure);
-            Ok(())
-        }
-    }
+    entries::end(&TOOL, request.strict, path(request.database).and_then(|path| print(&path)))
 }
 
-fn path(named: Option<OsString>) -> Result<PathBuf> {
+fn path(named: Option<OsString>) -> Read<PathBuf> {
     match named {
         Some(named) => Ok(named.into()),
         None => Ok(Settings::read(Interface::Classic, APPLICATION, None)?.database().as_ref().into()),
     }
 }
 
-fn print(path: &Path) -> Result<io::Result<()>> {
+fn print(path: &Path) -> Read<io::Result<()>> {
     let mut out = BufWriter::new(io::stdout().lock());
     let printed = entries::each(path, "Error opening password file", |Entry { user, realm, property }| {
         writeln!(out, "user: {} realm: {} mech: {}", shown(user), shown(realm), shown(property))

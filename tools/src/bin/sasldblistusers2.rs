@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lexopt::{Arg, Parser};
-use oxisasl::Result as Read;
 use oxisasl::store::sasldb::Entry;
+use oxisasl::{Error, Result as Read};
 use oxisasl_tools::args::{Asked, Tool, only};
 use oxisasl_tools::failure::Failure;
 use oxisasl_tools::settings::Interface;
@@ -68,17 +68,9 @@ fn parse(mut parser: Parser) -> Result<Asked<Request>, Failure> {
 fn list(request: Request) -> Result<(), Failure> {
     let path = request.database.map_or_else(|| Interface::Current.database().into(), PathBuf::from);
     let print = if request.json { print_json } else { print_lines };
-    match print(&path) {
-        Ok(printed) => printed.map_err(Failure::Output),
-        Err(error) => {
-            let failure = Failure::Plain(format!("{}\nlistusers failed", error.detail()));
-            if request.strict {
-                return Err(failure);
-            }
-            TOOL.tell(&failure);
-            Ok(())
-        }
-    }
+    let listed = print(&path);
+    let failed = |error: Error| Error::new(error.code(), format!("{}\nlistusers failed", error.detail()));
+    entries::end(&TOOL, request.strict, listed.map_err(failed))
 }
 
 fn print_lines(path: &Path) -> Read<io::Result<()>> {

@@ -1,20 +1,14 @@
 //! `saslpasswd2`: sets and removes passwords where servers of the 2.1 interface look for them.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt as _;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use lexopt::{Arg, Parser};
-use oxisasl::hooks::{PasswordChange, PasswordFlags};
+use oxisasl::Server;
 use oxisasl::store::auxprop_sasldb::Sasldb;
-use oxisasl::store::sql::Sql;
 use oxisasl::syslog::Syslog;
-use oxisasl::{Client, Server, ServerParams};
-use oxisasl_tools::args::{Asked, Tool, application, only, text};
+use oxisasl_tools::args::Tool;
 use oxisasl_tools::failure::Failure;
-use oxisasl_tools::settings::{APPLICATION, Interface, Settings};
-use oxisasl_tools::{host, password, version};
+use oxisasl_tools::passwd::Request;
+use oxisasl_tools::settings::Interface;
 
 const TOOL: Tool = Tool {
     name: "saslpasswd2",
@@ -43,75 +37,13 @@ The exit status is 0, or the number of the library's error without its sign.
 ",
 };
 
-/// What is to be done.
-#[derive(Debug, PartialEq, Eq)]
-struct Request {
-    user: OsString,
-    realm: Option<String>,
-    disable: bool,
-    once: bool,
-    flags: u32,
-    application: String,
-    database: Option<String>,
-}
-
 fn main() -> ExitCode {
-    TOOL.run(parse, change)
-}
-
-fn parse(mut parser: Parser) -> Result<Asked<Request>, Failure> {
-    let mut user = None;
-    let mut request = Request {
-        user: OsString::new(),
-        realm: None,
-        disable: false,
-        once: false,
-        flags: 0,
-        application: APPLICATION.to_owned(),
-        database: None,
-    };
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Arg::Short('h') | Arg::Long("help") => return Ok(Asked::Help),
-            Arg::Short('v') => return Ok(Asked::Note(version::NOTE)),
-            Arg::Long("version") => return Ok(Asked::Version),
-            Arg::Short('a') => request.application = application(text("-a", parser.value()?)?)?,
-            Arg::Short('c') => request.flags |= PasswordFlags::CREATE,
-            Arg::Short('d') => request.disable = true,
-            Arg::Short('f') => request.database = Some(text("-f", parser.value()?)?),
-            Arg::Short('n') => request.flags |= PasswordFlags::NO_PLAIN,
-            Arg::Short('p') => request.once = true,
-            Arg::Short('u') => request.realm = Some(text("-u", parser.value()?)?),
-            Arg::Value(operand) => only(&mut user, operand)?,
-            other => return Err(other.unexpected().into()),
-        }
-    }
-    if request.disable && request.flags & PasswordFlags::CREATE != 0 {
-        return Err(Failure::Usage("a user cannot be created and removed at once".to_owned()));
-    }
-    request.user = user.ok_or_else(|| Failure::Usage("the user is missing".to_owned()))?;
-    Ok(Asked::Work(request))
+    TOOL.run(|parser| Request::parse(Interface::Current, parser), change)
 }
 
 fn change(request: Request) -> Result<(), Failure> {
-    // Whatever is wrong with the configuration is told before anyone types a password.
-    let settings = Settings::read(Interface::Current, &request.application, request.database)?;
-    let server = Server::new(request.application)
-        .options(settings)
-        .store(Sasldb::new())
-        .store(Sql::new())
-        .store(Client::new().ldapdb())
-        .log(Syslog);
-    let params = ServerParams::new("sasldb").fqdn(host::name()?);
-    let session = Arc::new(server).session(match request.realm {
-        Some(realm) => params.realm(realm),
-        None => params,
-    })?;
+    let server = Server::new(&request.application).options(request.settings()?);
+    let session = request.session(server.store(Sasldb::new()).databases().log(Syslog), "sasldb")?;
     session.can_store()?;
-    let password = if request.disable { None } else { Some(password::read(request.once)?) };
-    let disable = if request.disable { PasswordFlags::DISABLE } else { 0 };
-    let flags = PasswordFlags(request.flags | disable);
-    session
-        .set_password(&request.user.into_vec(), &PasswordChange { password: password.as_ref(), old: None, flags })?;
-    Ok(())
+    request.change(&session)
 }

@@ -15,7 +15,6 @@ use oxisasl::store::sasldb::{Format, SasldbFile};
 use super::mechanisms::said;
 use super::report::Section;
 use super::{Patient, passwords};
-use crate::host;
 use crate::shown::shown;
 
 /// The largest database that is searched for a user's other realms, in bytes.
@@ -50,7 +49,7 @@ pub fn look(patient: &Patient, section: &mut Section) {
         } else if list.is_some() {
             section.problem(
                 format!("auxprop_plugin names {name}, whose options are missing"),
-                "docs/ says which it takes.",
+                format!("docs/{} says which it takes.", if name == "sql" { "sql.md" } else { "ldap.md" }),
             );
         }
     }
@@ -100,8 +99,7 @@ fn file(patient: &Patient, path: &Path, section: &mut Section) {
 
 /// What the stores have of a user, and what of it which mechanism needs.
 pub fn look_for(patient: &Patient, user: &str, offered: &[String], section: &mut Section) {
-    let realm = patient.subject.realm.clone().or_else(|| patient.subject.fqdn.clone());
-    let realm = realm.map_or_else(host::name, Ok).unwrap_or_default();
+    let realm = patient.realm().unwrap_or_default();
     let (name, realm) = user.split_once('@').unwrap_or((user, &realm));
     let _ = patient.lines.take(Level::Beyond);
     match patient.session(&patient.server).and_then(|session| session.user_exists(user.as_bytes(), None, None)) {

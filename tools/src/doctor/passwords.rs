@@ -5,10 +5,10 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use oxisasl::config::Options as _;
-use oxisasl::config::known::{VERIFIERS, unavailable};
+use oxisasl::config::known::{VERIFIERS, find, unavailable};
 use oxisasl::policy::SecurityFlags;
 use oxisasl::registry::split_plus;
-use oxisasl::verify::saslauthd;
+use oxisasl::verify::{pwcheck, saslauthd};
 
 use super::report::Section;
 use super::{Patient, database};
@@ -25,13 +25,18 @@ pub fn look(patient: &Patient, offered: &[String], section: &mut Section) {
                 daemon(patient, &saslauthd::path(option(patient, "saslauthd_path").as_deref()), "mux", section)
             }
             "pwcheck" => {
-                let path = option(patient, "pwcheck_path").unwrap_or_else(|| "/var/pwcheck/pwcheck".to_owned());
+                let path = option(patient, "pwcheck_path").unwrap_or_else(|| pwcheck::DEFAULT_PATH.to_owned());
                 daemon(patient, Path::new(&path), "pwcheck", section);
             }
             "authdaemond" => match option(patient, "authdaemond_path").or_else(|| option(patient, "authdaemon_path")) {
                 Some(path) => daemon(patient, Path::new(&path), "socket", section),
                 None => section.problem("authdaemond_path is not set", "It names the daemon's socket."),
             },
+            "ldap" => {
+                let default = find("ldap_servers").map_or("", |known| known.default);
+                let servers = option(patient, "ldap_servers").unwrap_or_else(|| default.to_owned());
+                section.note(format!("the directory at {servers} is asked when a password is tried (--password)"));
+            }
             "pam" => pam(patient, section),
             "shadow" => shadow(patient, section),
             // What is wrong with the word was told with the file.

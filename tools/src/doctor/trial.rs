@@ -56,8 +56,7 @@ impl Options for MadeUp {
 /// Whether the mechanisms on offer work with these options, whoever the users are.
 pub fn of_machinery(patient: &Patient, offered: &[String], section: &mut Section) {
     let server = Server::new(&patient.subject.app).options(MadeUp(patient.options.clone()));
-    let realm = patient.subject.realm.as_deref().or(patient.subject.fqdn.as_deref()).map(str::to_owned);
-    let realm = realm.map_or_else(crate::host::name, Ok).unwrap_or_default();
+    let realm = patient.realm().unwrap_or_default();
     let server = Arc::new(server.store(Memory::new().user(&format!("{NAME}@{realm}"), PASSWORD).user(NAME, PASSWORD)));
     let mut work = Vec::new();
     for name in offered.iter().filter(|name| !OTHERS.contains(&name.as_str())) {
