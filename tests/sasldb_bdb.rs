@@ -426,7 +426,7 @@ fn a_writer_killed_at_any_system_call_leaves_the_old_or_the_new_database() {
     let traced = |options: &[&str]| traced(options, &child("put bob", &db));
     prepare();
     assert!(traced(&["-o", trace.to_str().unwrap()]).success());
-    let points = system_calls(&fs::read_to_string(&trace).unwrap(), &db);
+    let points = system_calls(&fs::read_to_string(&trace).unwrap(), &db, &[]);
     fs::remove_file(&trace).unwrap();
     let (mut before, mut after) = (0, 0);
     for (name, count) in &points {

@@ -329,7 +329,7 @@ fn a_writer_killed_at_any_system_call_leaves_a_sound_database() {
         prepare();
         let trace = scratch.path("trace");
         assert!(traced(&["-o", trace.to_str().unwrap()], &child("put bob", &db)).success());
-        let points = system_calls(&fs::read_to_string(&trace).unwrap(), &db);
+        let points = system_calls(&fs::read_to_string(&trace).unwrap(), &db, &[]);
         assert!(points.len() > 20, "{points:?}");
         for (name, count) in points {
             prepare();

@@ -2,7 +2,7 @@
  * beside each other; and children of a process that was initialised before. Says what one kind came to; none leaves memory
  * behind. */
 #include "abi.h"
-#include <malloc.h>
+#include "resident.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
@@ -12,17 +12,6 @@ static void wrong(const char *what, long got)
 {
     say("not so: %s (%ld)", what, got);
     bad++;
-}
-
-/* What the process holds, of the system's memory. */
-static long resident(void)
-{
-    long pages = 0, all;
-    FILE *file = fopen("/proc/self/statm", "r");
-    malloc_trim(0);
-    if (file == NULL || fscanf(file, "%ld %ld", &all, &pages) != 2) abort();
-    fclose(file);
-    return pages * sysconf(_SC_PAGESIZE);
 }
 
 /* The bytes that malloc has given out. */

@@ -1,22 +1,9 @@
 /* A program that opens the library as a part of a plugin of its own, uses it and closes it again, and again. Nothing of it is
  * left then: it is not mapped any more, and there is no more memory than before. */
+#include "resident.h"
 #include <dlfcn.h>
-#include <malloc.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <sasl/sasl.h>
-
-static long resident(void)
-{
-    long pages = 0, all;
-    FILE *file = fopen("/proc/self/statm", "r");
-    malloc_trim(0);
-    if (file == NULL || fscanf(file, "%ld %ld", &all, &pages) != 2) abort();
-    fclose(file);
-    return pages * sysconf(_SC_PAGESIZE);
-}
 
 static int wrong(const char *what, long round)
 {

@@ -207,9 +207,9 @@ pub fn traced(options: &[&str], child: &Command) -> ExitStatus {
     command.status().expect("strace is needed for this test")
 }
 
-/// The system calls of the thread that uses a database, from the first that names it: which one, and the how manieth of that
-/// name in its thread.
-pub fn system_calls(trace: &str, db: &Path) -> Vec<(String, u32)> {
+/// The system calls of the thread that uses a file or folder, from the first that names it: which one, and the how manieth of that
+/// name in its thread. Those in `varies` are left out, and those that every program makes once more or less often each time.
+pub fn system_calls(trace: &str, place: &Path, varies: &[&str]) -> Vec<(String, u32)> {
     let mut counts: HashMap<(&str, &str), u32> = HashMap::new();
     let mut found = Vec::new();
     let mut worker = None;
@@ -221,11 +221,11 @@ pub fn system_calls(trace: &str, db: &Path) -> Vec<(String, u32)> {
         };
         let count = counts.entry((thread, name)).or_default();
         *count += 1;
-        if rest.contains(db.to_str().unwrap()) {
+        if rest.contains(place.to_str().unwrap()) {
             worker.get_or_insert(thread);
         }
-        // Not those that a program makes once more or less often each time.
-        if worker == Some(thread) && !["futex", "mmap", "munmap", "mprotect", "madvise", "brk"].contains(&name) {
+        let memory = ["futex", "mmap", "munmap", "mprotect", "madvise", "brk"];
+        if worker == Some(thread) && !memory.contains(&name) && !varies.contains(&name) {
             found.push((name.to_owned(), *count));
         }
     }

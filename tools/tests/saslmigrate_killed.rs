@@ -3,54 +3,25 @@
 
 mod common;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::ExitStatus;
 
 use common::base::{PATIENCE, wait_until};
 use common::migration::{SECRETS, Site, assert_hashed, contents};
+use common::scratch::{system_calls, traced};
 use oxisasl::store::sasldb::{Format, SasldbFile};
 
 /// At how many system calls it is killed at least.
 const POINTS: usize = 50;
 const USERS: usize = 20;
 
-/// The system calls of the thread that uses the database, from the first that names its folder: which one, and the how manieth of
-/// that name in its thread.
-fn calls(trace: &str, folder: &Path) -> Vec<(String, u32)> {
-    let mut counts: HashMap<(&str, &str), u32> = HashMap::new();
-    let mut found = Vec::new();
-    let mut worker = None;
-    for line in trace.lines() {
-        let Some((thread, rest)) = line.split_once(' ') else { continue };
-        let rest = rest.trim_start();
-        let Some((name, _)) = rest.split_once('(').filter(|(name, _)| !name.contains(['<', ' ', '+'])) else {
-            continue;
-        };
-        let count = counts.entry((thread, name)).or_default();
-        *count += 1;
-        if rest.contains(folder.to_str().expect("a path of text")) {
-            worker.get_or_insert(thread);
-        }
-        // Not those that a program makes once more or less often each time.
-        let varies =
-            ["futex", "mmap", "munmap", "mprotect", "madvise", "brk", "clone3", "clock_nanosleep", "rt_sigprocmask"];
-        if worker == Some(thread) && !varies.contains(&name) {
-            found.push((name.to_owned(), *count));
-        }
-    }
-    found
-}
+/// What a program of several threads makes once more or less often each time.
+const VARIES: [&str; 3] = ["clone3", "clock_nanosleep", "rt_sigprocmask"];
 
-fn traced(site: &Site, options: &[&str]) -> std::process::ExitStatus {
-    let inner = site.command(&["-Hcq", "-j1"]);
-    let mut command = Command::new("strace");
-    command.arg("-fqq").args(options).arg(inner.get_program()).args(inner.get_args());
-    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().expect("strace is needed for this test")
+fn migrating(site: &Site, options: &[&str]) -> ExitStatus {
+    traced(options, &site.command(&["-Hcq", "-j1"]))
 }
 
 #[test]
@@ -60,8 +31,8 @@ fn at_any_system_call() {
     let old = fs::read(site.database()).expect("the file");
     let before = contents(&site.database());
     let trace = site.dir.join("trace");
-    assert!(traced(&site, &["-o", trace.to_str().expect("a path of text")]).success());
-    let points = calls(&fs::read_to_string(&trace).expect("the trace"), &site.folder());
+    assert!(migrating(&site, &["-o", trace.to_str().expect("a path of text")]).success());
+    let points = system_calls(&fs::read_to_string(&trace).expect("the trace"), &site.folder(), &VARIES);
     // All that change something, and some of those that only look.
     let changing =
         ["write", "pwrite64", "openat", "rename", "link", "linkat", "unlink", "fsync", "fchmod", "flock", "ftruncate"];
@@ -75,7 +46,7 @@ fn at_any_system_call() {
         site.dir.dir("here");
         fs::write(site.database(), &old).expect("the file");
         let inject = format!("inject={name}:signal=KILL:when={count}");
-        let status = traced(&site, &["-o", "/dev/null", "-e", &format!("trace={name}"), "-e", &inject]);
+        let status = migrating(&site, &["-o", "/dev/null", "-e", &format!("trace={name}"), "-e", &inject]);
         if status.success() {
             // It came that far with one call less of this kind.
             assert_hashed(&site.database(), USERS);
