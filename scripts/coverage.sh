@@ -30,9 +30,9 @@ export CARGO_TARGET_DIR RUSTFLAGS LLVM_PROFILE_FILE OXISASL_RIG_LIBRARY
 merged=$CARGO_TARGET_DIR/merged.profdata
 
 # What runs in the test's own process, and the C programs that load the libraries.
-in_process='binding_policy classic digest_md5 matrix properties saslauthd sasldb_bdb sasldb_files sasldb_gdbm sasldb_lmdb
-sasldb_lmdb_damage storage transition verifiers'
-through_c='c1 c_abi gssapi plugins plugins_stock sql accounts'
+in_process='binding_policy classic digest_md5 matrix properties saslauthd sasldb_bdb sasldb_files sasldb_gdbm sasldb_kept
+sasldb_lmdb sasldb_lmdb_damage storage transition verifiers'
+through_c='accounts c1 c_abi differential gssapi ldap plugins plugins_stock sql'
 
 measure() {
     rm -rf "$CARGO_TARGET_DIR/profiles"
