@@ -73,6 +73,13 @@ impl Ldapdb {
         Ok(home)
     }
 
+    /// Opens what is needed before the first question.
+    fn open(&self, options: &dyn Options) {
+        // What is missing is told to whoever needs it. The files that options name are read now, too.
+        let _ = crate::sys::ldap::load();
+        let _ = self.home(options);
+    }
+
     fn canonical(&self, name: &[u8], cx: &CanonCx<'_>) -> Result<Vec<u8>> {
         let home = self.home(cx.options)?;
         let Some(attribute) = home.settings.canon_attribute() else {
@@ -119,9 +126,7 @@ impl AuxProp for Ldapdb {
     }
 
     fn prepare(&self, options: &dyn Options) {
-        // What is missing is told to whoever needs it. The files that options name are read now, too.
-        let _ = crate::sys::ldap::load();
-        let _ = self.home(options);
+        self.open(options);
         let _ = crypt::load();
     }
 
@@ -170,6 +175,10 @@ impl AuxProp for Ldapdb {
 impl CanonUser for Ldapdb {
     fn name(&self) -> &str {
         "ldapdb"
+    }
+
+    fn prepare(&self, options: &dyn Options) {
+        self.open(options);
     }
 
     fn server(&self, name: &[u8], cx: &CanonCx<'_>) -> Result<Vec<u8>> {
