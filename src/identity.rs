@@ -111,6 +111,10 @@ pub trait CanonUser: Send + Sync {
         self.name() == name
     }
 
+    /// Opens what it will need and the application may not reach later: servers confine themselves (`chroot`) once they have
+    /// begun. What cannot be opened is told when it is needed.
+    fn prepare(&self, _options: &dyn Options) {}
+
     /// The canonical form of a name that a server got.
     ///
     /// # Errors

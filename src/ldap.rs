@@ -1,12 +1,12 @@
 //! Directories (LDAP): which servers, how to connect and bind to them, and what is asked there.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::time::Duration;
 
 use crate::error::{Code, Error, Result};
 use crate::pool::{self, After, Pool};
 use crate::secret::Secret;
-use crate::sys::ldap::{Connection, Failure};
+use crate::sys::ldap::{Connection, Failure, Scope, Search};
 
 pub(crate) mod escape;
 mod rc;
@@ -173,6 +173,14 @@ impl Directory {
         })?;
         Ok(connection)
     }
+}
+
+/// The values of an attribute of one entry, as texts.
+fn texts_of(connection: &mut Connection, base: &CStr, filter: &CStr, attribute: &CStr) -> Result<Vec<String>, Failure> {
+    let attributes = [attribute.to_owned()];
+    let search = Search { base, scope: Scope::Base, filter, attributes: &attributes, most: 1 };
+    let values = connection.search(&search, b"")?.entries.into_iter().flat_map(|entry| entry.values).flatten();
+    Ok(values.map(|value| String::from_utf8_lossy(value.expose()).into_owned()).collect())
 }
 
 /// A scheme that a URI begins with, whatever the case, and what follows it.

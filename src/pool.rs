@@ -1,6 +1,8 @@
-//! Connections to servers that are kept, and made anew when a server has gone.
+//! Connections to servers that are kept, and made anew when a server has gone; and whatever has such connections.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::Result;
 
 /// How many connections are kept while nobody uses them.
 const IDLE_MAX: usize = 8;
@@ -113,6 +115,36 @@ impl<L: Link> Drop for Pool<L> {
     fn drop(&mut self) {
         // Those of a parent are forgotten.
         drop(self.idle());
+    }
+}
+
+/// What has connections, as options describe it: made once for each way in which they are set.
+pub(crate) struct Known<T>(Mutex<Vec<Arc<T>>>);
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Known(Mutex::default())
+    }
+}
+
+impl<T> Known<T> {
+    /// The one whose settings these are, which is made when it is not known yet.
+    ///
+    /// # Errors
+    /// That of making it.
+    pub(crate) fn get<S: PartialEq>(
+        &self,
+        settings: S,
+        settings_of: impl Fn(&T) -> &S,
+        make: impl FnOnce(S) -> Result<T>,
+    ) -> Result<Arc<T>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = all.iter().find(|one| *settings_of(one) == settings) {
+            return Ok(Arc::clone(known));
+        }
+        let made = Arc::new(make(settings)?);
+        all.push(Arc::clone(&made));
+        Ok(made)
     }
 }
 

@@ -160,8 +160,8 @@ impl Server {
         self.stores.iter().filter(|store| store.is_configured(self.options.as_ref()))
     }
 
-    /// Has the stores, verifiers and mechanisms that the options choose open what they will need: to be called before the
-    /// application confines itself (`chroot`, another user). Without it they open it when they need it.
+    /// Has the stores, verifiers, mechanisms and canonicaliser that the options choose open what they will need: to be called
+    /// before the application confines itself (`chroot`, another user). Without it they open it when they need it.
     pub fn prepare(&self) {
         let options = self.options.as_ref();
         if let Ok(stores) = store::select(&self.stores, options) {
@@ -172,6 +172,9 @@ impl Server {
         verifiers.for_each(|verifier| verifier.prepare(options));
         let listed = self.registry.select(options.get(None, "mech_list").as_deref());
         listed.iter().for_each(|mechanism| mechanism.prepare(options));
+        if let Some(Ok(canon)) = options.get(None, "canon_user_plugin").map(|name| self.canon_user(&name)) {
+            canon.prepare(options);
+        }
     }
 
     /// Whether the stores can be written to, as far as can be told without a session.

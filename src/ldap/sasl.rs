@@ -1,13 +1,13 @@
 //! Binding to a directory by SASL (RFC 4513 section 5.2).
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::sync::Arc;
 
-use super::Rc;
+use super::{Rc, texts_of};
 use crate::error::Result;
 use crate::policy::{SecurityProps, Ssf};
 use crate::secret::Secret;
-use crate::sys::ldap::{Bound, Codec, Connection, Failure, Scope, Search};
+use crate::sys::ldap::{Bound, Codec, Connection, Failure};
 
 /// The strength that TLS counts for: no cipher in use is weaker.
 pub(super) const TLS: Ssf = 128;
@@ -115,12 +115,5 @@ fn untrusted(error: impl ToString) -> Failure {
 
 /// The mechanisms that the server offers.
 fn offered(connection: &mut Connection) -> Result<String, Failure> {
-    const NAME: &CStr = c"supportedSASLMechanisms";
-    let attributes = [NAME.to_owned()];
-    let filter = c"(objectClass=*)";
-    let search = Search { base: c"", scope: Scope::Base, filter, attributes: &attributes, most: 1 };
-    let found = connection.search(&search, b"")?.entries;
-    let values = found.iter().flat_map(|entry| &entry.values).flatten();
-    let names: Vec<_> = values.map(|value| String::from_utf8_lossy(value.expose()).into_owned()).collect();
-    Ok(names.join(" "))
+    Ok(texts_of(connection, c"", c"(objectClass=*)", c"supportedSASLMechanisms")?.join(" "))
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
 
-use crate::sys::ldap::{Connection, Failure, Scope, Search};
+use super::texts_of;
+use crate::sys::ldap::{Connection, Failure};
 
 /// The attributes that a directory knows, by all of their names. Without any it has not told.
 #[derive(Debug, Default)]
@@ -15,11 +16,11 @@ impl Schema {
     /// # Errors
     /// [`Failure`]; a server that does not tell is none.
     pub(crate) fn read(connection: &mut Connection) -> Result<Self, Failure> {
-        let place = values(connection, c"", c"(objectClass=*)", c"subschemaSubentry")?;
+        let place = told(connection, c"", c"(objectClass=*)", c"subschemaSubentry")?;
         let Some(place) = place.into_iter().next().and_then(|name| CString::new(name).ok()) else {
             return Ok(Schema::default());
         };
-        let all = values(connection, &place, c"(objectClass=subschema)", c"attributeTypes")?;
+        let all = told(connection, &place, c"(objectClass=subschema)", c"attributeTypes")?;
         Ok(Schema(all.iter().flat_map(|text| names(text)).collect()))
     }
 
@@ -34,17 +35,12 @@ impl Schema {
     }
 }
 
-fn values(connection: &mut Connection, base: &CStr, filter: &CStr, attribute: &CStr) -> Result<Vec<String>, Failure> {
-    let attributes = [attribute.to_owned()];
-    let search = Search { base, scope: Scope::Base, filter, attributes: &attributes, most: 1 };
-    let found = match connection.search(&search, b"") {
-        Ok(found) => found,
-        // What may not be read is not told.
-        Err(Failure::Refused(..)) => return Ok(Vec::new()),
-        Err(failure) => return Err(failure),
-    };
-    let values = found.entries.into_iter().flat_map(|entry| entry.values).flatten();
-    Ok(values.map(|value| String::from_utf8_lossy(value.expose()).into_owned()).collect())
+/// As [`texts_of`]; what may not be read is not told.
+fn told(connection: &mut Connection, base: &CStr, filter: &CStr, attribute: &CStr) -> Result<Vec<String>, Failure> {
+    match texts_of(connection, base, filter, attribute) {
+        Err(Failure::Refused(..)) => Ok(Vec::new()),
+        other => other,
+    }
 }
 
 /// The names in the description of an attribute, `( 2.5.4.3 NAME ( 'cn' 'commonName' ) DESC ... )`, in lower case.

@@ -14,6 +14,7 @@ use crate::identity::{CanonCx, CanonUser};
 use crate::ldap::sasl::Authenticator;
 use crate::ldap::{Directory, Schema, escape};
 use crate::log::{Level, Log};
+use crate::pool::Known;
 use crate::props::Props;
 use crate::secret::Secret;
 use crate::sys::crypt;
@@ -42,7 +43,7 @@ const DENIED: i32 = 123;
 #[derive(Clone)]
 pub struct Ldapdb {
     client: Arc<dyn Authenticator>,
-    homes: Arc<Mutex<Vec<Arc<Home>>>>,
+    homes: Arc<Known<Home>>,
 }
 
 /// One directory.
@@ -61,16 +62,21 @@ impl Ldapdb {
     }
 
     fn home(&self, options: &dyn Options) -> Result<Arc<Home>> {
-        let settings = Settings::read(options)?;
-        let mut homes = self.homes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = homes.iter().find(|home| home.settings == settings) {
-            return Ok(Arc::clone(known));
-        }
-        let directory = settings.directory(Arc::clone(&self.client))?;
-        let home = Home { settings, directory, schema: OnceLock::new(), failed: Mutex::new(None) };
-        let home = Arc::new(home);
-        homes.push(Arc::clone(&home));
-        Ok(home)
+        self.homes.get(
+            Settings::read(options)?,
+            |home| &home.settings,
+            |settings| {
+                let directory = settings.directory(Arc::clone(&self.client))?;
+                Ok(Home { settings, directory, schema: OnceLock::new(), failed: Mutex::new(None) })
+            },
+        )
+    }
+
+    /// Opens what is needed before the first question.
+    fn open(&self, options: &dyn Options) {
+        // What is missing is told to whoever needs it. The files that options name are read now, too.
+        let _ = crate::sys::ldap::load();
+        let _ = self.home(options);
     }
 
     fn canonical(&self, name: &[u8], cx: &CanonCx<'_>) -> Result<Vec<u8>> {
@@ -119,9 +125,7 @@ impl AuxProp for Ldapdb {
     }
 
     fn prepare(&self, options: &dyn Options) {
-        // What is missing is told to whoever needs it. The files that options name are read now, too.
-        let _ = crate::sys::ldap::load();
-        let _ = self.home(options);
+        self.open(options);
         let _ = crypt::load();
     }
 
@@ -170,6 +174,10 @@ impl AuxProp for Ldapdb {
 impl CanonUser for Ldapdb {
     fn name(&self) -> &str {
         "ldapdb"
+    }
+
+    fn prepare(&self, options: &dyn Options) {
+        self.open(options);
     }
 
     fn server(&self, name: &[u8], cx: &CanonCx<'_>) -> Result<Vec<u8>> {

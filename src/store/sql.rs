@@ -3,7 +3,7 @@
 //!
 //! A statement that does not name the property (`%p`) is about the password (`userPassword`) and nothing else.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::sasldb::IDENTIFYING;
 use super::{AuxProp, Change, Form, LookupFlags, StoreCx};
@@ -11,6 +11,7 @@ use crate::b64;
 use crate::config::Options;
 use crate::error::{Code, Error, Result};
 use crate::log::Level;
+use crate::pool::Known;
 use crate::props::Props;
 use crate::secret::Secret;
 use crate::sys::crypt;
@@ -44,7 +45,7 @@ const ENCODED: &[u8] = b"{B64}";
 /// The store. Each database that options name is connected to when it is first asked.
 #[derive(Default)]
 pub struct Sql {
-    databases: Mutex<Vec<Arc<Database>>>,
+    databases: Known<Database>,
 }
 
 /// One database, and what is asked there.
@@ -62,15 +63,11 @@ impl Sql {
     }
 
     fn database(&self, options: &dyn Options) -> Result<Arc<Database>> {
-        let settings = Settings::read(options)?;
-        let mut databases = self.databases.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = databases.iter().find(|database| database.settings == settings) {
-            return Ok(Arc::clone(known));
-        }
-        let statements = Statements::read(&settings)?;
-        let database = Arc::new(Database { settings, statements, pool: Pool::new() });
-        databases.push(Arc::clone(&database));
-        Ok(database)
+        self.databases.get(
+            Settings::read(options)?,
+            |database| &database.settings,
+            |settings| Ok(Database { statements: Statements::read(&settings)?, settings, pool: Pool::new() }),
+        )
     }
 }
 

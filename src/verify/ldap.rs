@@ -3,7 +3,7 @@
 //! The options are those of the saslauthd of Cyrus SASL, as far as there are such things here.
 
 use std::ffi::CString;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::{Attempt, PasswordVerifier, REFUSED, shown};
 use crate::config::Options;
@@ -12,6 +12,7 @@ use crate::identity::split_realm;
 use crate::ldap::Directory;
 use crate::ldap::template::{Template, Values};
 use crate::log::Level;
+use crate::pool::Known;
 use crate::secret::Secret;
 use crate::sys::ldap::{Failure, Scope, Search};
 
@@ -27,7 +28,7 @@ const NO_SUCH_OBJECT: i32 = 32;
 /// The verifier. Each directory that options name is connected to when it is first asked.
 #[derive(Default)]
 pub struct Ldap {
-    homes: Mutex<Vec<Arc<Home>>>,
+    homes: Known<Home>,
 }
 
 /// One directory.
@@ -78,15 +79,14 @@ fn logged(attempt: &Attempt<'_>, result: Result<()>) -> Result<()> {
 
 impl Ldap {
     fn home(&self, options: &dyn Options) -> Result<Arc<Home>> {
-        let settings = Settings::read(options)?;
-        let mut homes = self.homes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = homes.iter().find(|home| home.settings == settings) {
-            return Ok(Arc::clone(known));
-        }
-        let (place, [searching, binding]) = (settings.place()?, settings.directories()?);
-        let home = Arc::new(Home { settings, place, searching, binding });
-        homes.push(Arc::clone(&home));
-        Ok(home)
+        self.homes.get(
+            Settings::read(options)?,
+            |home| &home.settings,
+            |settings| {
+                let (place, [searching, binding]) = (settings.place()?, settings.directories()?);
+                Ok(Home { settings, place, searching, binding })
+            },
+        )
     }
 }
 

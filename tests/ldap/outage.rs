@@ -195,6 +195,19 @@ fn a_server_that_says_nothing_is_not_waited_for() {
     }
 }
 
+/// Waits until no thread of a process runs.
+fn wait_until_stopped(pid: u32) {
+    let start = Instant::now();
+    let is_stopped = |thread: std::fs::DirEntry| {
+        let status = std::fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+        status.is_empty() || status.contains("State:\tT")
+    };
+    while !std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().all(|thread| is_stopped(thread.unwrap())) {
+        assert!(start.elapsed() < Duration::from_secs(10), "{pid} does not stop");
+        std::thread::yield_now();
+    }
+}
+
 /// One that stops in the middle of its work.
 #[test]
 fn a_server_that_hangs_is_given_up() {
@@ -209,6 +222,8 @@ fn a_server_that_hangs_is_given_up() {
             }
         };
         signal("STOP");
+        // The signal is on its way when kill ends: a thread that still runs would answer.
+        crate::rig::base::family(slapd.pid()).into_iter().for_each(wait_until_stopped);
         let start = Instant::now();
         let result = application.login("PLAIN", "alice", PASSWORD);
         let took = start.elapsed();

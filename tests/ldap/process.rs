@@ -39,7 +39,14 @@ fn a_program_that_cannot_open_files_any_more_has_its_directory() {
     let slapd = start();
     let dir = TempDir::new("confined");
     let operations = format!("confine {} check alice {}", dir.path().display(), PASSWORD.replace(' ', "~"));
-    for options in [options(&slapd), bind::options(&slapd, BASE)] {
+    // The store, the verifier, and the canonicaliser where the store is not chosen.
+    let rc = dir.write("rc", "SASL_SECPROPS none\n");
+    let canon = format!(
+        "{}auxprop_plugin: sasldb\nldapdb_rc: {}\ncanon_user_plugin: ldapdb\nldapdb_canon_attr: uid\n",
+        options(&slapd).replace("auxprop_plugin: ldapdb\n", "").replace("pwcheck_method: auxprop\n", ""),
+        rc.display()
+    );
+    for options in [options(&slapd), bind::options(&slapd, BASE), bind::options(&slapd, BASE) + &canon] {
         let said = answers(&library, &options, &operations);
         assert_eq!(said, format!("check alice {PASSWORD}: 0\n"), "{options}");
     }

@@ -24,15 +24,15 @@ pub(super) struct Settings {
 
 impl PartialEq for Settings {
     fn eq(&self, other: &Self) -> bool {
-        let texts = |one: &Self| {
-            let texts = (one.uri.clone(), one.id.clone(), one.mechanisms.clone(), one.rc.clone());
-            (texts, one.start_tls, one.canon_attribute.clone(), one.timeout)
-        };
+        fn open(one: &Settings) -> impl PartialEq {
+            let texts = [&one.id, &one.mechanisms, &one.rc, &one.canon_attribute];
+            (&one.uri, texts, one.start_tls, one.timeout)
+        }
         let same = match (&self.password, &other.password) {
             (Some(one), Some(other)) => one.matches(other.expose()).into(),
             (one, other) => one.is_none() && other.is_none(),
         };
-        texts(self) == texts(other) && same
+        open(self) == open(other) && same
     }
 }
 

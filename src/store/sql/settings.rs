@@ -30,11 +30,11 @@ pub(super) struct Settings {
 
 impl PartialEq for Settings {
     fn eq(&self, other: &Self) -> bool {
-        let texts = |one: &Self| {
-            let texts = (one.host_names.clone(), one.user.clone(), one.database.clone(), one.select.clone());
-            (texts, one.insert.clone(), one.update.clone(), one.encrypted, one.timeout, one.engine)
-        };
-        texts(self) == texts(other) && bool::from(self.password.matches(other.password.expose()))
+        fn open(one: &Settings) -> impl PartialEq {
+            let texts = [&one.host_names, &one.user, &one.database, &one.select];
+            (texts, [&one.insert, &one.update], one.encrypted, one.timeout, one.engine)
+        }
+        open(self) == open(other) && bool::from(self.password.matches(other.password.expose()))
     }
 }
 

@@ -41,12 +41,15 @@ pub(super) struct Settings {
 
 impl PartialEq for Settings {
     fn eq(&self, other: &Self) -> bool {
-        let texts = |one: &Self| {
-            let names = [&one.rc, &one.bind_name, &one.base, &one.user_name].map(Clone::clone);
-            (one.servers.clone(), one.filter.clone(), names, one.start_tls, one.timeout, one.scope)
+        fn open(one: &Settings) -> impl PartialEq {
+            let names = [&one.rc, &one.bind_name, &one.base, &one.user_name];
+            ([&one.servers, &one.filter], names, one.start_tls, one.timeout, one.scope)
+        }
+        let same = match (&self.bind_password, &other.bind_password) {
+            (Some(one), Some(other)) => one.matches(other.expose()).into(),
+            (one, other) => one.is_none() && other.is_none(),
         };
-        let password = |one: &Self| one.bind_password.clone().unwrap_or_default();
-        texts(self) == texts(other) && bool::from(password(self).matches(password(other).expose()))
+        open(self) == open(other) && same
     }
 }
 
